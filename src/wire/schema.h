@@ -39,6 +39,7 @@ typedef struct wire_field {
   const char *alias;      /* a further name that is read (schema option `alias`), or NULL */
   uint8_t name_size, snake_size, alias_size;
   uint8_t kind, shape, only;
+  bool alias_on_vertex;   /* schema option `vertex_name`: `alias` is the name written to Vertex */
   uint16_t offset;        /* in the struct */
   uint16_t text_offset;   /* of an enum's X_text */
   union {
@@ -77,6 +78,8 @@ typedef struct wire_place {
   const wire_field *field;  /* of LiveConnectConfig */
   uint16_t from, to, size;
   bool generation;
+  const wire_field *refused; /* schema option `refused`: a field of the placed message that is refused here on both
+                                backends, though it passes elsewhere (speechConfig.multiSpeakerVoiceConfig); or NULL */
 } wire_place;
 
 #endif
