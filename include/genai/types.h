@@ -196,2497 +196,2509 @@ typedef struct genai_modality_token_count_list { const genai_modality_token_coun
 typedef struct genai_weighted_prompt_list { const genai_weighted_prompt *const *items; size_t count; } genai_weighted_prompt_list;
 typedef struct genai_audio_chunk_list { const genai_audio_chunk *const *items; size_t count; } genai_audio_chunk_list;
 
-/* - */
+/* How a tool of Vertex proves who it is to the service that it calls. */
 
-/* - */
+/* Where in a request an API key goes. */
 typedef int32_t genai_http_element_location;
 enum {
   /* Not set. */
   GENAI_HTTP_ELEMENT_LOCATION_UNSPECIFIED = 0,
-  /* - */
+  /* A query parameter. */
   GENAI_HTTP_ELEMENT_LOCATION_QUERY = 1,
-  /* - */
+  /* A header. */
   GENAI_HTTP_ELEMENT_LOCATION_HEADER = 2,
-  /* - */
+  /* A segment of the path. */
   GENAI_HTTP_ELEMENT_LOCATION_PATH = 3,
-  /* - */
+  /* The body. */
   GENAI_HTTP_ELEMENT_LOCATION_BODY = 4,
-  /* - */
+  /* A cookie. */
   GENAI_HTTP_ELEMENT_LOCATION_COOKIE = 5
 };
 
-/* - */
+/* Authentication by an API key. */
 struct genai_api_key_config {
-  /* - */
+  /* Secret Manager version that holds the key: "projects/P/secrets/S/versions/V". */
   const char *api_key_secret;
-  /* - */
+  /* The key itself. */
   const char *api_key_string;
-  /* - */
+  /* Where the key goes. */
   genai_http_element_location http_element_location;
   const char *http_element_location_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Name of the parameter or header that carries the key. */
   const char *name;
 };
 
-/* - */
+/* Which kind of authentication. */
 typedef int32_t genai_auth_type;
 enum {
   /* Not set. */
   GENAI_AUTH_TYPE_UNSPECIFIED = 0,
-  /* - */
+  /* None. */
   GENAI_AUTH_TYPE_NO_AUTH = 1,
-  /* - */
+  /* An API key. */
   GENAI_AUTH_TYPE_API_KEY_AUTH = 2,
-  /* - */
+  /* HTTP basic authentication. */
   GENAI_AUTH_TYPE_HTTP_BASIC_AUTH = 3,
-  /* - */
+  /* A Google service account. */
   GENAI_AUTH_TYPE_GOOGLE_SERVICE_ACCOUNT_AUTH = 4,
-  /* - */
+  /* OAuth 2. */
   GENAI_AUTH_TYPE_OAUTH = 5,
-  /* - */
+  /* OpenID Connect. */
   GENAI_AUTH_TYPE_OIDC_AUTH = 6
 };
 
-/* - */
+/* Authentication as a Google service account. */
 struct genai_auth_config_google_service_account_config {
-  /* - */
+  /* The account that the Vertex AI Extension service agent acts as; that agent itself when absent. */
   const char *service_account;
 };
 
-/* - */
+/* HTTP basic authentication. */
 struct genai_auth_config_http_basic_auth_config {
-  /* - */
+  /* Secret Manager version that holds the base64 credentials: "projects/P/secrets/S/versions/V". */
   const char *credential_secret;
 };
 
-/* - */
+/* OAuth 2: one of the fields. */
 struct genai_auth_config_oauth_config {
-  /* - */
+  /* A bearer token. */
   const char *access_token;
-  /* - */
+  /* The service account whose token is used. */
   const char *service_account;
 };
 
-/* - */
+/* OpenID Connect: one of the fields. */
 struct genai_auth_config_oidc_config {
-  /* - */
+  /* An ID token. */
   const char *id_token;
-  /* - */
+  /* The service account whose ID token is used. */
   const char *service_account;
 };
 
-/* - */
+/* How to authenticate towards an external service. */
 struct genai_auth_config {
-  /* - */
+  /* The API key; the one way on the Gemini Developer API. */
   const char *api_key;
-  /* - Vertex only. */
+  /* An API key and where it goes. Vertex only. */
   const genai_api_key_config *api_key_config;
-  /* - Vertex only. */
+  /* Which of the ways is used. Vertex only. */
   genai_auth_type auth_type;
   const char *auth_type_text; /* wire text of a value this version does not know, or NULL */
-  /* - Vertex only. */
+  /* A Google service account. Vertex only. */
   const genai_auth_config_google_service_account_config *google_service_account_config;
-  /* - Vertex only. */
+  /* HTTP basic authentication. Vertex only. */
   const genai_auth_config_http_basic_auth_config *http_basic_auth_config;
-  /* - Vertex only. */
+  /* OAuth 2. Vertex only. */
   const genai_auth_config_oauth_config *oauth_config;
-  /* - Vertex only. */
+  /* OpenID Connect. Vertex only. */
   const genai_auth_config_oidc_config *oidc_config;
 };
 
-/* - */
+/* An API key of an external API. */
 struct genai_api_auth_api_key_config {
-  /* - */
+  /* Secret Manager version that holds the key: "projects/P/secrets/S/versions/V". */
   const char *api_key_secret_version;
-  /* - */
+  /* The key itself. */
   const char *api_key_string;
 };
 
-/* - */
+/* Authentication towards an external API. Deprecated by the API: use AuthConfig. */
 struct genai_api_auth {
-  /* - */
+  /* By an API key. */
   const genai_api_auth_api_key_config *api_key_config;
 };
 
-/* - */
+/* What a conversation is made of: contents, their parts, and everything that a part can hold. */
 
-/* - */
+/* Bytes with their media type. */
 struct genai_blob {
-  /* - */
+  /* The bytes; base64 on the wire. */
   genai_bytes data;
-  /* - */
+  /* Name to show or to refer to the blob by; informative only. */
   const char *display_name;
-  /* - */
+  /* IANA media type. Audio to the model: "audio/pcm;rate=16000" (16-bit little-endian mono); audio from it:
+   * "audio/pcm;rate=24000", or without the rate on Vertex, where 24000 is meant. */
   const char *mime_type;
 };
 
-/* - */
+/* A file that the service fetches by its address. */
 struct genai_file_data {
-  /* - */
+  /* Name to show or to refer to the file by; informative only. */
   const char *display_name;
-  /* - */
+  /* Address of the file: a Files API URI, or gs:// on Vertex. */
   const char *file_uri;
-  /* - */
+  /* IANA media type of the file. */
   const char *mime_type;
 };
 
-/* - */
+/* Which stretch of a video part is meant, and how densely it is sampled. */
 struct genai_video_metadata {
-  /* - */
+  /* Where the stretch ends, from the start of the video. */
   genai_opt_duration end_offset;
-  /* - */
+  /* Frames sampled each second; above 0, at most 24. Default 1. */
   genai_opt_double fps;
-  /* - */
+  /* Where the stretch begins, from the start of the video. */
   genai_opt_duration start_offset;
 };
 
-/* - */
+/* How finely one media part is tokenized. */
 typedef int32_t genai_part_media_resolution_level;
 enum {
   /* Not set. */
   GENAI_PART_MEDIA_RESOLUTION_LEVEL_UNSPECIFIED = 0,
-  /* - */
+  /* Few tokens. */
   GENAI_PART_MEDIA_RESOLUTION_LEVEL_LOW = 1,
-  /* - */
+  /* A middle count of tokens. */
   GENAI_PART_MEDIA_RESOLUTION_LEVEL_MEDIUM = 2,
-  /* - */
+  /* Many tokens. */
   GENAI_PART_MEDIA_RESOLUTION_LEVEL_HIGH = 3,
-  /* - */
+  /* The most tokens. */
   GENAI_PART_MEDIA_RESOLUTION_LEVEL_ULTRA_HIGH = 4
 };
 
-/* - */
+/* Tokenization of one media part, which overrides the session's mediaResolution. */
 struct genai_part_media_resolution {
-  /* - */
+  /* The wanted fineness. */
   genai_part_media_resolution_level level;
   const char *level_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* The wanted count of tokens, instead of a level. */
   genai_opt_int32 num_tokens;
 };
 
-/* - */
+/* Programming language of code that the model writes. */
 typedef int32_t genai_language;
 enum {
   /* Not set. */
   GENAI_LANGUAGE_UNSPECIFIED = 0,
-  /* - */
+  /* Python 3.10 or later, with numpy and sympy. */
   GENAI_LANGUAGE_PYTHON = 1
 };
 
-/* - */
+/* Code that the model wrote in order to run it with the code execution tool. */
 struct genai_executable_code {
-  /* - */
+  /* The source text. */
   const char *code;
-  /* - */
+  /* Its language. */
   genai_language language;
   const char *language_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Pairs the code with its CodeExecutionResult. May be absent. */
   const char *id;
 };
 
-/* - */
+/* How a code execution ended. */
 typedef int32_t genai_outcome;
 enum {
   /* Not set. */
   GENAI_OUTCOME_UNSPECIFIED = 0,
-  /* - */
+  /* It finished; output holds what it printed on standard output. */
   GENAI_OUTCOME_OK = 1,
-  /* - */
+  /* It failed; output holds standard error. */
   GENAI_OUTCOME_FAILED = 2,
-  /* - */
+  /* It ran too long and was stopped; output may be partial. */
   GENAI_OUTCOME_DEADLINE_EXCEEDED = 3
 };
 
-/* - */
+/* What the code of the ExecutableCode before it gave. */
 struct genai_code_execution_result {
-  /* - */
+  /* How it ended. */
   genai_outcome outcome;
   const char *outcome_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Standard output, or what went wrong. */
   const char *output;
-  /* - */
+  /* The id of the ExecutableCode that this answers. */
   const char *id;
 };
 
-/* - */
+/* A piece of a function call's arguments that are streamed. One of the values is set. */
 struct genai_partial_arg {
-  /* - */
+  /* A boolean value. */
   genai_opt_bool bool_value;
-  /* - */
+  /* RFC 9535 JSON Path of the argument that the piece belongs to, such as "$.a.b[0]". */
   const char *json_path;
-  /* - */
+  /* Present, as "NULL_VALUE", when the value is null. */
   const char *null_value;
-  /* - */
+  /* A number value. */
   genai_opt_double number_value;
-  /* - */
+  /* Text, to be appended to the text that came before it for the same path. */
   const char *string_value;
-  /* - */
+  /* More pieces of the same path follow. */
   genai_opt_bool will_continue;
 };
 
-/* - */
+/* The model asks for a function to be called. */
 struct genai_function_call {
-  /* - */
+  /* Name of this very call; its FunctionResponse carries the same. */
   const char *id;
-  /* - */
+  /* The arguments by name, as a JSON object. */
   const char *args_json;
-  /* - */
+  /* Which of the declared functions. */
   const char *name;
-  /* - Vertex only. */
+  /* Pieces of the arguments, when these are streamed. Vertex only. */
   genai_partial_arg_list partial_args;
-  /* - Vertex only. */
+  /* More pieces of this call follow. Vertex only. */
   genai_opt_bool will_continue;
 };
 
-/* - */
+/* When the model takes in the answer of a NON_BLOCKING function. */
 typedef int32_t genai_function_response_scheduling;
 enum {
   /* Not set. */
   GENAI_FUNCTION_RESPONSE_SCHEDULING_UNSPECIFIED = 0,
-  /* - */
+  /* It joins the context and starts nothing. */
   GENAI_FUNCTION_RESPONSE_SCHEDULING_SILENT = 1,
-  /* - */
+  /* The model speaks of it once it has finished what it is saying. The default. */
   GENAI_FUNCTION_RESPONSE_SCHEDULING_WHEN_IDLE = 2,
-  /* - */
+  /* The model stops what it is saying and speaks of it at once. */
   GENAI_FUNCTION_RESPONSE_SCHEDULING_INTERRUPT = 3
 };
 
-/* - */
+/* Bytes inside a function's answer. */
 struct genai_function_response_blob {
-  /* - */
+  /* IANA media type of the data. */
   const char *mime_type;
-  /* - */
+  /* The bytes; base64 on the wire. */
   genai_bytes data;
-  /* - */
+  /* Name by which the response object can refer to the blob. */
   const char *display_name;
 };
 
-/* - */
+/* A file inside a function's answer. */
 struct genai_function_response_file_data {
-  /* - */
+  /* Address of the file. */
   const char *file_uri;
-  /* - */
+  /* IANA media type of the file. */
   const char *mime_type;
-  /* - */
+  /* Name by which the response object can refer to the file. */
   const char *display_name;
 };
 
-/* - */
+/* How a media part is worked through. */
 typedef int32_t genai_media_processing;
 enum {
   /* Not set. */
   GENAI_MEDIA_PROCESSING_UNSPECIFIED = 0,
-  /* - */
+  /* As one fixed input. */
   GENAI_MEDIA_PROCESSING_STATIC = 1,
-  /* - */
+  /* The model looks into it step by step, as it needs to. */
   GENAI_MEDIA_PROCESSING_AGENTIC = 2
 };
 
-/* - */
+/* A media part of a function's answer: one of inlineData and fileData. */
 struct genai_function_response_part {
-  /* - */
+  /* The media itself. */
   const genai_function_response_blob *inline_data;
-  /* - */
+  /* The media by its address. */
   const genai_function_response_file_data *file_data;
-  /* - */
+  /* How the media is worked through. */
   genai_media_processing media_processing;
   const char *media_processing_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* A function's answer to the model. */
 struct genai_function_response {
-  /* - Gemini Developer API only. */
+  /* More answers to this call follow; only for NON_BLOCKING functions. A tool response may carry it on both backends;
+   * elsewhere: Gemini Developer API only. */
   genai_opt_bool will_continue;
-  /* - */
+  /* When the model takes the answer in; only for NON_BLOCKING functions. */
   genai_function_response_scheduling scheduling;
   const char *scheduling_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Media beside the response object. */
   genai_function_response_part_list parts;
-  /* - */
+  /* The id of the FunctionCall. The Gemini Developer API refuses a tool response without it. */
   const char *id;
-  /* - */
+  /* The name of the function that was called. */
   const char *name;
-  /* - */
+  /* The answer as a JSON object. By convention "output" holds the result and "error" a failure; otherwise the whole
+   * object is the result. */
   const char *response_json;
 };
 
-/* - */
+/* Which of the service's own tools was used. */
 typedef int32_t genai_tool_type;
 enum {
   /* Not set. */
   GENAI_TOOL_TYPE_UNSPECIFIED = 0,
-  /* - */
+  /* Google Search over web pages. */
   GENAI_TOOL_TYPE_GOOGLE_SEARCH_WEB = 1,
-  /* - */
+  /* Google Search over images. */
   GENAI_TOOL_TYPE_GOOGLE_SEARCH_IMAGE = 2,
-  /* - */
+  /* Reading of web pages named in the conversation. */
   GENAI_TOOL_TYPE_URL_CONTEXT = 3,
-  /* - */
+  /* Google Maps. */
   GENAI_TOOL_TYPE_GOOGLE_MAPS = 4,
-  /* - */
+  /* Search in file search stores. */
   GENAI_TOOL_TYPE_FILE_SEARCH = 5,
-  /* - */
+  /* Step-by-step media processing. */
   GENAI_TOOL_TYPE_MEDIA_PROCESSING = 6
 };
 
-/* - */
+/* The service called one of its own tools; for information, or to hand back in a later turn's history. */
 struct genai_tool_call {
-  /* - */
+  /* Name of this call; its ToolResponse carries the same. */
   const char *id;
-  /* - */
+  /* Which tool. */
   genai_tool_type tool_type;
   const char *tool_type_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* The arguments as a JSON object. */
   const char *args_json;
 };
 
-/* - */
+/* What one of the service's own tools answered. */
 struct genai_tool_response {
-  /* - */
+  /* The id of the ToolCall. */
   const char *id;
-  /* - */
+  /* Which tool. */
   genai_tool_type tool_type;
   const char *tool_type_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* The answer as a JSON object. */
   const char *response_json;
 };
 
-/* - */
+/* When one transcribed word was said. */
 struct genai_word_info {
-  /* - */
+  /* The word. */
   const char *word;
-  /* - */
+  /* When it begins, from the start of the audio, as duration text such as "1.200s". */
   const char *start_offset;
-  /* - */
+  /* When it ends, from the start of the audio, as duration text. */
   const char *end_offset;
 };
 
-/* - */
+/* Text of speech that was heard or spoken. It comes in pieces and in no fixed order with the model's turn. */
 struct genai_transcription {
-  /* - */
+  /* The next piece of text. May be absent. */
   const char *text;
-  /* - */
+  /* The transcription is complete. */
   genai_opt_bool finished;
-  /* - */
+  /* BCP-47 code of the language that was recognized. */
   const char *language_code;
-  /* - */
+  /* Which speaker, when diarization is on. */
   const char *speaker_label;
-  /* - */
+  /* Times of the words, when wordTimestamp is on. */
   genai_word_info_list words;
-  /* - */
+  /* When the piece begins, from the start of the audio. */
   genai_opt_duration start_offset;
-  /* - */
+  /* When the piece ends, from the start of the audio. */
   genai_opt_duration end_offset;
 };
 
-/* - */
+/* Who speaks a text part, and how. */
 struct genai_speech_metadata {
-  /* - */
+  /* Name of the speaker. */
   const char *speaker;
-  /* - */
+  /* Manner of speaking, in plain words. */
   const char *style;
 };
 
-/* - */
+/* One piece of a content. As a rule one of the data fields is set: text, inlineData, fileData, functionCall,
+ * functionResponse, executableCode, codeExecutionResult, toolCall or toolResponse. */
 struct genai_part {
-  /* - */
+  /* How finely this media part is tokenized. */
   const genai_part_media_resolution *media_resolution;
-  /* - */
+  /* What the model's code gave. */
   const genai_code_execution_result *code_execution_result;
-  /* - */
+  /* Code that the model wrote to be run. */
   const genai_executable_code *executable_code;
-  /* - */
+  /* Media by its address. */
   const genai_file_data *file_data;
-  /* - */
+  /* A function to be called. In a live session calls come as toolCall messages instead. */
   const genai_function_call *function_call;
-  /* - */
+  /* A function's answer, as history. Answers to live calls go out as toolResponse messages instead. */
   const genai_function_response *function_response;
-  /* - */
+  /* Media itself: the model's speech comes here. */
   const genai_blob *inline_data;
-  /* - */
+  /* Text. */
   const char *text;
-  /* - */
+  /* The part is the model's thinking, not its answer. */
   genai_opt_bool thought;
-  /* - */
+  /* Opaque mark of a thought, to be handed back unchanged in later turns. */
   genai_bytes thought_signature;
-  /* - */
+  /* Which stretch of a video part is meant. */
   const genai_video_metadata *video_metadata;
-  /* - Gemini Developer API only. */
+  /* A call of one of the service's own tools. Gemini Developer API only. */
   const genai_tool_call *tool_call;
-  /* - Gemini Developer API only. */
+  /* The answer of one of the service's own tools. Gemini Developer API only. */
   const genai_tool_response *tool_response;
-  /* - Gemini Developer API only. */
+  /* Free notes of the application on this part, as a JSON object. Gemini Developer API only. */
   const char *part_metadata_json;
-  /* - */
+  /* Transcription of the part's audio. */
   const genai_transcription *audio_transcription;
-  /* - */
+  /* How a media part is worked through. */
   genai_media_processing media_processing;
   const char *media_processing_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Who speaks this text, and how. */
   const genai_speech_metadata *speech_metadata;
 };
 
-/* - */
+/* What one side says at one time. */
 struct genai_content {
-  /* - */
+  /* The pieces, in order. */
   genai_part_list parts;
-  /* - */
+  /* Who says it: "user" or "model". The model's own turns carry it on Vertex only. */
   const char *role;
 };
 
-/* - */
+/* Schemas of function parameters, function results and structured output: the API's own subset of OpenAPI 3.0. */
 
-/* - */
+/* JSON type of a schema node. */
 typedef int32_t genai_type;
 enum {
   /* Not set. */
   GENAI_TYPE_UNSPECIFIED = 0,
-  /* - */
+  /* Text. */
   GENAI_TYPE_STRING = 1,
-  /* - */
+  /* Any number. */
   GENAI_TYPE_NUMBER = 2,
-  /* - */
+  /* A whole number. */
   GENAI_TYPE_INTEGER = 3,
-  /* - */
+  /* true or false. */
   GENAI_TYPE_BOOLEAN = 4,
-  /* - */
+  /* A list; Schema.items says of what. */
   GENAI_TYPE_ARRAY = 5,
-  /* - */
+  /* An object; Schema.properties says with which members. */
   GENAI_TYPE_OBJECT = 6,
-  /* - */
+  /* The null value. */
   GENAI_TYPE_NULL = 7
 };
 
-/* - */
+/* Shape of a value. Where the full JSON Schema language is wanted, use the ...JsonSchema field beside it instead. */
 struct genai_schema {
-  /* - */
+  /* Whether, or in which shape, members not named in properties are allowed: a boolean or a schema. */
   const char *additional_properties_json;
-  /* - */
+  /* Schemas by name, to which ref points. */
   genai_schema_map defs;
-  /* - */
+  /* Reference to a schema in defs, such as "#/defs/Address". */
   const char *ref;
-  /* - */
+  /* The value must fit at least one of these. Do not set type beside it: both together are refused. */
   genai_schema_list any_of;
-  /* - */
+  /* Default value. The service accepts it and does not act on it. */
   const char *default_json;
-  /* - */
+  /* What the value means; the model reads it, Markdown is fine. */
   const char *description;
-  /* - */
+  /* The only texts allowed, for a STRING with format "enum". */
   genai_string_list enum_values;
-  /* - */
+  /* A value that fits, shown to the model. Used only on the root of a schema. */
   const char *example_json;
-  /* - */
+  /* Finer kind of the type: "float", "double", "int32", "int64", "date-time", "enum", ... */
   const char *format;
-  /* - */
+  /* Shape of an ARRAY's elements. */
   const genai_schema *items;
-  /* - */
+  /* Most elements of an ARRAY. */
   genai_opt_int64 max_items;
-  /* - */
+  /* Most characters of a STRING. */
   genai_opt_int64 max_length;
-  /* - */
+  /* Most members of an OBJECT. */
   genai_opt_int64 max_properties;
-  /* - */
+  /* Greatest value of an INTEGER or NUMBER. */
   genai_opt_double maximum;
-  /* - */
+  /* Fewest elements of an ARRAY. */
   genai_opt_int64 min_items;
-  /* - */
+  /* Fewest characters of a STRING. */
   genai_opt_int64 min_length;
-  /* - */
+  /* Fewest members of an OBJECT. */
   genai_opt_int64 min_properties;
-  /* - */
+  /* Least value of an INTEGER or NUMBER. */
   genai_opt_double minimum;
-  /* - */
+  /* null is allowed as well. */
   genai_opt_bool nullable;
-  /* - */
+  /* Regular expression that a STRING must match. */
   const char *pattern;
-  /* - */
+  /* Shape of each member of an OBJECT, by name. */
   genai_schema_map properties;
-  /* - */
+  /* Order in which an OBJECT's members are generated. Not part of OpenAPI. */
   genai_string_list property_ordering;
-  /* - */
+  /* Names of the members that an OBJECT must have. */
   genai_string_list required;
-  /* - */
+  /* A short name for the schema. */
   const char *title;
-  /* - */
+  /* JSON type of the value. */
   genai_type type;
   const char *type_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* Vertex's retrieval tool: Vertex AI Search, RAG Engine, or a search service of one's own. */
 
-/* - */
+/* Which interface an external search service speaks. */
 typedef int32_t genai_api_spec;
 enum {
   /* Not set. */
   GENAI_API_SPEC_UNSPECIFIED = 0,
-  /* - */
+  /* The simple search interface. */
   GENAI_API_SPEC_SIMPLE_SEARCH = 1,
-  /* - */
+  /* Elasticsearch. */
   GENAI_API_SPEC_ELASTIC_SEARCH = 2
 };
 
-/* - */
+/* How to search an Elasticsearch. */
 struct genai_external_api_elastic_search_params {
-  /* - */
+  /* Name of the index. */
   const char *index;
-  /* - */
+  /* Most hits to ask for. Optional. */
   genai_opt_int32 num_hits;
-  /* - */
+  /* Name of the search template. */
   const char *search_template;
 };
 
-/* - */
+/* How to search a simple search service: nothing to set. */
 struct genai_external_api_simple_search_params {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* A search service outside Google. */
 struct genai_external_api {
-  /* - */
+  /* How to authenticate. Deprecated by the API: use authConfig. */
   const genai_api_auth *api_auth;
-  /* - */
+  /* Which interface it speaks. */
   genai_api_spec api_spec;
   const char *api_spec_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* How to authenticate. */
   const genai_auth_config *auth_config;
-  /* - */
+  /* What Elasticsearch needs. */
   const genai_external_api_elastic_search_params *elastic_search_params;
-  /* - */
+  /* Address of the service, such as "https://acme.com:443/search". */
   const char *endpoint;
-  /* - */
+  /* What a simple search service needs. */
   const genai_external_api_simple_search_params *simple_search_params;
 };
 
-/* - */
+/* One data store of an engine, with its filter. */
 struct genai_vertex_ai_search_data_store_spec {
-  /* - */
+  /* Full resource name of the data store. */
   const char *data_store;
-  /* - */
+  /* Filter over the documents. */
   const char *filter;
 };
 
-/* - */
+/* Retrieval from Vertex AI Search: one of datastore and engine. */
 struct genai_vertex_ai_search {
-  /* - */
+  /* Which data stores of the engine are searched, and how filtered. */
   genai_vertex_ai_search_data_store_spec_list data_store_specs;
-  /* - */
+  /* Full resource name of a data store. */
   const char *datastore;
-  /* - */
+  /* Full resource name of an engine. */
   const char *engine;
-  /* - */
+  /* Filter over the documents. */
   const char *filter;
-  /* - */
+  /* Most results of a query. Default 10, at most 10. */
   genai_opt_int32 max_results;
 };
 
-/* - */
+/* Which of the retrieved contexts are kept. */
 struct genai_rag_retrieval_config_filter {
-  /* - */
+  /* Filter over the metadata. */
   const char *metadata_filter;
-  /* - */
+  /* Keep only contexts whose vector distance is below this. */
   genai_opt_double vector_distance_threshold;
-  /* - */
+  /* Keep only contexts whose vector similarity is above this. */
   genai_opt_double vector_similarity_threshold;
 };
 
-/* - */
+/* Search by meaning and by words at once. */
 struct genai_rag_retrieval_config_hybrid_search {
-  /* - */
+  /* Weight from 0 (words only) to 1 (meaning only). Default 0.5. */
   genai_opt_double alpha;
 };
 
-/* - */
+/* Ranking by a language model. */
 struct genai_rag_retrieval_config_ranking_llm_ranker {
-  /* - */
+  /* The model, such as "gemini-2.5-flash". */
   const char *model_name;
 };
 
-/* - */
+/* Ranking by the rank service. */
 struct genai_rag_retrieval_config_ranking_rank_service {
-  /* - */
+  /* The ranking model, such as "semantic-ranker-512@latest". */
   const char *model_name;
 };
 
-/* - */
+/* How the retrieved contexts are ranked: one of the fields. */
 struct genai_rag_retrieval_config_ranking {
-  /* - */
+  /* By a language model. */
   const genai_rag_retrieval_config_ranking_llm_ranker *llm_ranker;
-  /* - */
+  /* By the rank service. */
   const genai_rag_retrieval_config_ranking_rank_service *rank_service;
 };
 
-/* - */
+/* How contexts are retrieved. */
 struct genai_rag_retrieval_config {
-  /* - */
+  /* Which are kept. */
   const genai_rag_retrieval_config_filter *filter;
-  /* - */
+  /* Search by meaning and by words at once. */
   const genai_rag_retrieval_config_hybrid_search *hybrid_search;
-  /* - */
+  /* How they are ranked. */
   const genai_rag_retrieval_config_ranking *ranking;
-  /* - */
+  /* How many are retrieved. */
   genai_opt_int32 top_k;
 };
 
-/* - */
+/* A corpus, or some files of it. */
 struct genai_vertex_rag_store_rag_resource {
-  /* - */
+  /* Resource name of the corpus: "projects/P/locations/L/ragCorpora/C". */
   const char *rag_corpus;
-  /* - */
+  /* Files of that corpus; all when absent. */
   genai_string_list rag_file_ids;
 };
 
-/* - */
+/* Retrieval from RAG Engine. */
 struct genai_vertex_rag_store {
-  /* - */
+  /* Resource names of corpora. Deprecated by the API: use ragResources. */
   genai_string_list rag_corpora;
-  /* - */
+  /* Where to look; one corpus at present. */
   genai_vertex_rag_store_rag_resource_list rag_resources;
-  /* - */
+  /* How to retrieve. */
   const genai_rag_retrieval_config *rag_retrieval_config;
-  /* - */
+  /* How many contexts are retrieved. Deprecated by the API: use ragRetrievalConfig.topK. */
   genai_opt_int32 similarity_top_k;
-  /* - */
+  /* Store the session's audio and text in the corpus as memory; live sessions only. */
   genai_opt_bool store_context;
-  /* - */
+  /* Keep only contexts whose vector distance is below this. Deprecated by the API: use ragRetrievalConfig.filter. */
   genai_opt_double vector_distance_threshold;
 };
 
-/* - */
+/* Retrieval from sources of one's own: one of the sources. */
 struct genai_retrieval {
-  /* - */
+  /* Deprecated by the API: without effect. */
   genai_opt_bool disable_attribution;
-  /* - */
+  /* A search service outside Google. */
   const genai_external_api *external_api;
-  /* - */
+  /* Vertex AI Search. */
   const genai_vertex_ai_search *vertex_ai_search;
-  /* - */
+  /* RAG Engine. */
   const genai_vertex_rag_store *vertex_rag_store;
 };
 
-/* - */
+/* What the model may call or look up: functions, and the tools that the service runs itself. */
 
-/* - */
+/* Whether the model waits for a function. */
 typedef int32_t genai_behavior;
 enum {
   /* Not set. */
   GENAI_BEHAVIOR_UNSPECIFIED = 0,
-  /* - */
+  /* The model waits for the answer before it goes on. The default. */
   GENAI_BEHAVIOR_BLOCKING = 1,
-  /* - */
+  /* The conversation goes on meanwhile; FunctionResponse.scheduling says how the answer joins it. */
   GENAI_BEHAVIOR_NON_BLOCKING = 2
 };
 
-/* - */
+/* A function that the model may call. */
 struct genai_function_declaration {
-  /* - */
+  /* What it does and when to call it; the model decides by this. */
   const char *description;
-  /* - */
+  /* Its name: a letter or underscore first, then letters, digits, underscores, dots, colons or dashes, at most 128. */
   const char *name;
-  /* - */
+  /* Its parameters, an OBJECT. Not beside parametersJsonSchema. */
   const genai_schema *parameters;
-  /* - */
+  /* Its parameters in JSON Schema. Not beside parameters. */
   const char *parameters_json_schema;
-  /* - */
+  /* What it returns. Not beside responseJsonSchema. */
   const genai_schema *response;
-  /* - */
+  /* What it returns, in JSON Schema. Not beside response. */
   const char *response_json_schema;
-  /* - */
+  /* Whether the model waits for the answer. */
   genai_behavior behavior;
   const char *behavior_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* A stretch of time. */
 struct genai_interval {
-  /* - */
+  /* Its end, not included: RFC 3339. */
   const char *end_time;
-  /* - */
+  /* Its start, included: RFC 3339. */
   const char *start_time;
 };
 
-/* - */
+/* Search over web pages; nothing to set. */
 struct genai_web_search {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* Search over images; nothing to set. */
 struct genai_image_search {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* Which searches are switched on. Web search alone when none is named. */
 struct genai_search_types {
-  /* - */
+  /* Web pages; their text is given to the model. */
   const genai_web_search *web_search;
-  /* - */
+  /* Images; they are given to the model. */
   const genai_image_search *image_search;
 };
 
-/* - */
+/* From which confidence on a page is kept back as phishing. */
 typedef int32_t genai_phish_block_threshold;
 enum {
   /* Not set. */
   GENAI_PHISH_BLOCK_THRESHOLD_UNSPECIFIED = 0,
-  /* - */
+  /* Low confidence and above. */
   GENAI_PHISH_BLOCK_THRESHOLD_BLOCK_LOW_AND_ABOVE = 1,
-  /* - */
+  /* Medium confidence and above. */
   GENAI_PHISH_BLOCK_THRESHOLD_BLOCK_MEDIUM_AND_ABOVE = 2,
-  /* - */
+  /* High confidence and above. */
   GENAI_PHISH_BLOCK_THRESHOLD_BLOCK_HIGH_AND_ABOVE = 3,
-  /* - */
+  /* Higher confidence and above. */
   GENAI_PHISH_BLOCK_THRESHOLD_BLOCK_HIGHER_AND_ABOVE = 4,
-  /* - */
+  /* Very high confidence and above. */
   GENAI_PHISH_BLOCK_THRESHOLD_BLOCK_VERY_HIGH_AND_ABOVE = 5,
-  /* - */
+  /* Extremely high confidence only. */
   GENAI_PHISH_BLOCK_THRESHOLD_BLOCK_ONLY_EXTREMELY_HIGH = 6
 };
 
-/* - */
+/* Google Search, used when the model wants it. */
 struct genai_google_search {
-  /* - */
+  /* Which searches are switched on. */
   const genai_search_types *search_types;
-  /* - Vertex only. */
+  /* From which confidence on a page is kept back as phishing. Vertex only. */
   genai_phish_block_threshold blocking_confidence;
   const char *blocking_confidence_text; /* wire text of a value this version does not know, or NULL */
-  /* - Vertex only. */
+  /* Domains whose pages are left out; at most 2000. Vertex only. */
   genai_string_list exclude_domains;
-  /* - */
+  /* Only pages of this stretch of time. Both ends or neither. */
   const genai_interval *time_range_filter;
 };
 
-/* - */
+/* Web search for regulated enterprises: no logging of customer data. */
 struct genai_enterprise_web_search {
-  /* - */
+  /* From which confidence on a page is kept back as phishing. */
   genai_phish_block_threshold blocking_confidence;
   const char *blocking_confidence_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Domains whose pages are left out; at most 2000. */
   genai_string_list exclude_domains;
 };
 
-/* - */
+/* Whether retrieval is always run. */
 typedef int32_t genai_dynamic_retrieval_config_mode;
 enum {
   /* Not set. */
   GENAI_DYNAMIC_RETRIEVAL_CONFIG_MODE_UNSPECIFIED = 0,
-  /* - */
+  /* Only when the service thinks that it helps. */
   GENAI_DYNAMIC_RETRIEVAL_CONFIG_MODE_DYNAMIC = 1
 };
 
-/* - */
+/* When GoogleSearchRetrieval runs. */
 struct genai_dynamic_retrieval_config {
-  /* - */
+  /* Score, from 0 to 1, from which on it runs; a default of the service when absent. */
   genai_opt_double dynamic_threshold;
-  /* - */
+  /* Always, or by the score. */
   genai_dynamic_retrieval_config_mode mode;
   const char *mode_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* Google Search as older models use it; newer ones want googleSearch. */
 struct genai_google_search_retrieval {
-  /* - */
+  /* When it runs. */
   const genai_dynamic_retrieval_config *dynamic_retrieval_config;
 };
 
-/* - */
+/* Grounding in places; nothing to set. */
 struct genai_google_maps_places {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* Grounding in routes; nothing to set. */
 struct genai_google_maps_routing {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* What Google Maps may ground an answer in. */
 struct genai_google_maps_grounding_types {
-  /* - */
+  /* Places. */
   const genai_google_maps_places *places;
-  /* - */
+  /* Routes. */
   const genai_google_maps_routing *routing;
 };
 
-/* - */
+/* Google Maps, used when the model wants it. */
 struct genai_google_maps {
-  /* - */
+  /* How to authenticate; only an API key is supported. */
   const genai_auth_config *auth_config;
-  /* - */
+  /* Return a token with which the Maps widget can be shown (GroundingMetadata.googleMapsWidgetContextToken). */
   genai_opt_bool enable_widget;
-  /* - Vertex only. */
+  /* What the answer may be grounded in; places when absent. Vertex only. */
   const genai_google_maps_grounding_types *grounding_types;
 };
 
-/* - */
+/* What a computer use model operates. */
 typedef int32_t genai_environment;
 enum {
   /* Not set. */
   GENAI_ENVIRONMENT_UNSPECIFIED = 0,
-  /* - */
+  /* A web browser. */
   GENAI_ENVIRONMENT_BROWSER = 1,
-  /* - */
+  /* A mobile device. */
   GENAI_ENVIRONMENT_MOBILE = 2,
-  /* - */
+  /* A desktop. */
   GENAI_ENVIRONMENT_DESKTOP = 3
 };
 
-/* - */
+/* An action for which computer use asks the user first. */
 typedef int32_t genai_safety_policy;
 enum {
   /* Not set. */
   GENAI_SAFETY_POLICY_UNSPECIFIED = 0,
-  /* - */
+  /* Payments and transfers. */
   GENAI_SAFETY_POLICY_FINANCIAL_TRANSACTIONS = 1,
-  /* - */
+  /* Changes of sensitive data. */
   GENAI_SAFETY_POLICY_SENSITIVE_DATA_MODIFICATION = 2,
-  /* - */
+  /* Sending messages. */
   GENAI_SAFETY_POLICY_COMMUNICATION_TOOL = 3,
-  /* - */
+  /* Creating accounts. */
   GENAI_SAFETY_POLICY_ACCOUNT_CREATION = 4,
-  /* - */
+  /* Changes of data. */
   GENAI_SAFETY_POLICY_DATA_MODIFICATION = 5,
-  /* - */
+  /* Giving consent in the user's name. */
   GENAI_SAFETY_POLICY_USER_CONSENT_MANAGEMENT = 6,
-  /* - */
+  /* Accepting terms and agreements. */
   GENAI_SAFETY_POLICY_LEGAL_TERMS_AND_AGREEMENTS = 7
 };
 
-/* - */
+/* The model operates a computer by predefined functions. */
 struct genai_computer_use {
-  /* - */
+  /* What it operates. */
   genai_environment environment;
   const char *environment_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Predefined functions that it must not use. */
   genai_string_list excluded_predefined_functions;
-  /* - */
+  /* Look for instructions hidden in the screens. */
   genai_opt_bool enable_prompt_injection_detection;
-  /* - Items: genai_safety_policy. */
+  /* Actions for which the user is not asked. Items: genai_safety_policy. */
   genai_enum_list disabled_safety_policies;
 };
 
-/* - */
+/* Search in file search stores. */
 struct genai_file_search {
-  /* - */
+  /* The stores: "fileSearchStores/my-store-123". */
   genai_string_list file_search_store_names;
-  /* - */
+  /* How many chunks are retrieved. */
   genai_opt_int32 top_k;
-  /* - */
+  /* Filter over the documents' metadata, in AIP-160 language. */
   const char *metadata_filter;
 };
 
-/* - */
+/* The model may write and run Python; nothing to set. */
 struct genai_tool_code_execution {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* The model may read web pages named in the conversation; nothing to set. */
 struct genai_url_context {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* Web search by Parallel.ai. */
 struct genai_tool_parallel_ai_search {
-  /* - */
+  /* Parallel.ai API key; not needed with a subscription through Google Cloud Marketplace. */
   const char *api_key;
-  /* - */
+  /* Further parameters of Parallel.ai's search, as a JSON object. */
   const char *custom_configs_json;
-  /* - */
+  /* Allow Parallel.ai to keep the queries. */
   genai_opt_bool enable_data_retention;
-  /* - */
+  /* Ask Parallel.ai to keep nothing. */
   genai_opt_bool enable_zero_data_retention;
 };
 
-/* - */
+/* Web search by Exa.ai. */
 struct genai_tool_exa_ai_search {
-  /* - */
+  /* Exa.ai API key. */
   const char *api_key;
-  /* - */
+  /* Further parameters of Exa.ai's search, as a JSON object. */
   const char *custom_configs_json;
 };
 
-/* - */
+/* How the service reaches an MCP server over streamable HTTP. */
 struct genai_streamable_http_transport {
-  /* - */
+  /* Headers of each request, such as authentication and timeouts. */
   genai_string_map headers;
-  /* - */
+  /* How long to wait for the next event before giving up the stream. */
   genai_opt_duration sse_read_timeout;
-  /* - */
+  /* Close the client session when the transport closes. */
   genai_opt_bool terminate_on_close;
-  /* - */
+  /* Time allowed for a plain HTTP request. */
   genai_opt_duration timeout;
-  /* - */
+  /* Address of the server, such as "https://api.example.com/mcp". */
   const char *url;
 };
 
-/* - */
+/* An MCP server that the service itself talks to. */
 struct genai_mcp_server {
-  /* - Gemini Developer API only. */
+  /* Name of the server. Gemini Developer API only. */
   const char *name;
-  /* - Gemini Developer API only. */
+  /* How to reach it. Gemini Developer API only. */
   const genai_streamable_http_transport *streamable_http_transport;
 };
 
-/* - */
+/* One or more things that the model may use. */
 struct genai_tool {
-  /* - Vertex only. */
+  /* Retrieval from sources of one's own. Vertex only. */
   const genai_retrieval *retrieval;
-  /* - */
+  /* Operate a computer. */
   const genai_computer_use *computer_use;
-  /* - Gemini Developer API only. */
+  /* Search in file search stores. Gemini Developer API only. */
   const genai_file_search *file_search;
-  /* - */
+  /* Google Search. */
   const genai_google_search *google_search;
-  /* - */
+  /* Google Maps. */
   const genai_google_maps *google_maps;
-  /* - */
+  /* Write and run Python. */
   const genai_tool_code_execution *code_execution;
-  /* - Vertex only. */
+  /* Web search for regulated enterprises. Vertex only. */
   const genai_enterprise_web_search *enterprise_web_search;
-  /* - */
+  /* Functions of the application. */
   genai_function_declaration_list function_declarations;
-  /* - */
+  /* Google Search as older models use it. */
   const genai_google_search_retrieval *google_search_retrieval;
-  /* - Vertex only. */
+  /* Web search by Parallel.ai. Vertex only. */
   const genai_tool_parallel_ai_search *parallel_ai_search;
-  /* - */
+  /* Read web pages named in the conversation. */
   const genai_url_context *url_context;
-  /* - */
+  /* MCP servers that the service talks to. */
   genai_mcp_server_list mcp_servers;
-  /* - Vertex only. */
+  /* Web search by Exa.ai. Vertex only. */
   const genai_tool_exa_ai_search *exa_ai_search;
 };
 
-/* - */
+/* How a session is set up: generation, voices, activity detection, transcription, resumption, safety. */
 
-/* - */
+/* A kind of output. */
 typedef int32_t genai_modality;
 enum {
   /* Not set. */
   GENAI_MODALITY_UNSPECIFIED = 0,
-  /* - */
+  /* Text. */
   GENAI_MODALITY_TEXT = 1,
-  /* - */
+  /* Images. */
   GENAI_MODALITY_IMAGE = 2,
-  /* - */
+  /* Speech. */
   GENAI_MODALITY_AUDIO = 3,
-  /* - */
+  /* Video. */
   GENAI_MODALITY_VIDEO = 4
 };
 
-/* - */
+/* How finely the session's media input is tokenized. */
 typedef int32_t genai_media_resolution;
 enum {
   /* Not set. */
   GENAI_MEDIA_RESOLUTION_UNSPECIFIED = 0,
-  /* - */
+  /* 64 tokens an image. */
   GENAI_MEDIA_RESOLUTION_LOW = 1,
-  /* - */
+  /* 256 tokens an image. */
   GENAI_MEDIA_RESOLUTION_MEDIUM = 2,
-  /* - */
+  /* Zoomed reframing with 256 tokens an image. */
   GENAI_MEDIA_RESOLUTION_HIGH = 3
 };
 
-/* - */
+/* One of the service's voices. */
 struct genai_prebuilt_voice_config {
-  /* - */
+  /* Its name, such as "Puck", "Charon", "Kore" or "Aoede". */
   const char *voice_name;
 };
 
-/* - */
+/* Proof that the owner of a replicated voice consented. */
 struct genai_voice_consent_signature {
-  /* - */
+  /* The opaque text. */
   const char *signature;
 };
 
-/* - */
+/* A voice made from a sample. */
 struct genai_replicated_voice_config {
-  /* - */
+  /* Media type of the samples; only "audio/wav;rate=24000" (16-bit mono) is known to be accepted. */
   const char *mime_type;
-  /* - */
+  /* The sample of the voice. */
   genai_bytes voice_sample_audio;
-  /* - Gemini Developer API only. */
+  /* Recording of the owner's consent. Gemini Developer API only. */
   genai_bytes consent_audio;
-  /* - Gemini Developer API only. */
+  /* Proof of consent from an earlier session, instead of consentAudio. Gemini Developer API only. */
   const genai_voice_consent_signature *voice_consent_signature;
 };
 
-/* - */
+/* Which voice speaks: one of the fields. */
 struct genai_voice_config {
-  /* - */
+  /* A voice made from a sample. */
   const genai_replicated_voice_config *replicated_voice_config;
-  /* - */
+  /* One of the service's voices. */
   const genai_prebuilt_voice_config *prebuilt_voice_config;
-  /* - */
+  /* The voice by its name alone. */
   const char *voice;
 };
 
-/* - */
+/* The voice of one of several speakers. */
 struct genai_speaker_voice_config {
-  /* - */
+  /* Name of the speaker, as in the text to speak. */
   const char *speaker;
-  /* - */
+  /* Its voice. */
   const genai_voice_config *voice_config;
 };
 
-/* - */
+/* Voices for a conversation of several speakers. */
 struct genai_multi_speaker_voice_config {
-  /* - */
+  /* One for each speaker. */
   genai_speaker_voice_config_list speaker_voice_configs;
 };
 
-/* - */
+/* How the model speaks. */
 struct genai_speech_config {
-  /* - */
+  /* With which voice. */
   const genai_voice_config *voice_config;
-  /* - */
+  /* BCP-47 code of the language, such as "en-US". */
   const char *language_code;
-  /* - */
+  /* Voices of several speakers. Refused in LiveConnectConfig.speechConfig. */
   const genai_multi_speaker_voice_config *multi_speaker_voice_config;
 };
 
-/* - */
+/* How much the model thinks before it answers. */
 typedef int32_t genai_thinking_level;
 enum {
   /* Not set. */
   GENAI_THINKING_LEVEL_UNSPECIFIED = 0,
-  /* - */
+  /* As little as possible. */
   GENAI_THINKING_LEVEL_MINIMAL = 1,
-  /* - */
+  /* Little. */
   GENAI_THINKING_LEVEL_LOW = 2,
-  /* - */
+  /* Some. */
   GENAI_THINKING_LEVEL_MEDIUM = 3,
-  /* - */
+  /* Much. */
   GENAI_THINKING_LEVEL_HIGH = 4
 };
 
-/* - */
+/* Whether and how much the model thinks. */
 struct genai_thinking_config {
-  /* - */
+  /* Send the thoughts as parts with thought set. */
   genai_opt_bool include_thoughts;
-  /* - */
+  /* Most tokens spent on thinking; 0 turns it off, -1 leaves it to the model. */
   genai_opt_int32 thinking_budget;
-  /* - */
+  /* How much to think, for models that take a level instead of a budget. */
   genai_thinking_level thinking_level;
   const char *thinking_level_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* Live speech translation. */
 struct genai_translation_config {
-  /* - */
+  /* Also repeat speech that is in the target language already; otherwise the model is silent then. Default false. */
   genai_opt_bool echo_target_language;
-  /* - */
+  /* BCP-47 code of the language to translate into, such as "en". */
   const char *target_language_code;
 };
 
-/* - */
+/* Recognize the language of the speech; nothing to set. */
 struct genai_language_auto {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* Languages that the speech may be in. */
 struct genai_language_hints {
-  /* - */
+  /* Their BCP-47 codes. */
   genai_string_list language_codes;
 };
 
-/* - */
+/* How literally speech is written down. */
 typedef int32_t genai_audio_transcription_mode;
 enum {
   /* Not set. */
   GENAI_AUDIO_TRANSCRIPTION_MODE_UNSPECIFIED = 0,
-  /* - */
+  /* Word for word. */
   GENAI_AUDIO_TRANSCRIPTION_MODE_VERBATIM = 1,
-  /* - */
+  /* Tidied for reading. */
   GENAI_AUDIO_TRANSCRIPTION_MODE_SMART = 2
 };
 
-/* - */
+/* Transcription of audio. An empty message switches it on with the defaults. */
 struct genai_audio_transcription_config {
-  /* - */
+  /* BCP-47 codes of the languages to expect. Deprecated by the API: use languageHints. */
   genai_string_list language_codes;
-  /* - */
+  /* Recognize the language. */
   const genai_language_auto *language_auto;
-  /* - */
+  /* Languages to expect. */
   const genai_language_hints *language_hints;
-  /* - */
+  /* Words that a transcriber may not know: names, terms. */
   genai_string_list custom_vocabulary;
-  /* - */
+  /* Phrases that make their words likelier to be recognized. */
   genai_string_list adaptation_phrases;
-  /* - */
+  /* Give the time of each word (Transcription.words). */
   genai_opt_bool word_timestamp;
-  /* - */
+  /* Tell speakers apart (Transcription.speakerLabel). */
   genai_opt_bool diarization;
-  /* - */
+  /* How literally to write. */
   genai_audio_transcription_mode mode;
   const char *mode_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* The text that the audio is expected to say. */
   const char *source_text;
 };
 
-/* - */
+/* How generated media reaches the client. */
 typedef int32_t genai_delivery;
 enum {
   /* Not set. */
   GENAI_DELIVERY_UNSPECIFIED = 0,
-  /* - */
+  /* As bytes in the answer. */
   GENAI_DELIVERY_INLINE = 1,
-  /* - */
+  /* As an address from which to fetch it. */
   GENAI_DELIVERY_URI = 2
 };
 
-/* - */
+/* Width to height of generated images and video. */
 typedef int32_t genai_aspect_ratio;
 enum {
   /* Not set. */
   GENAI_ASPECT_RATIO_UNSPECIFIED = 0,
-  /* - */
+  /* 1:1. */
   GENAI_ASPECT_RATIO_ONE_BY_ONE = 1,
-  /* - */
+  /* 2:3. */
   GENAI_ASPECT_RATIO_TWO_BY_THREE = 2,
-  /* - */
+  /* 3:2. */
   GENAI_ASPECT_RATIO_THREE_BY_TWO = 3,
-  /* - */
+  /* 3:4. */
   GENAI_ASPECT_RATIO_THREE_BY_FOUR = 4,
-  /* - */
+  /* 4:3. */
   GENAI_ASPECT_RATIO_FOUR_BY_THREE = 5,
-  /* - */
+  /* 4:5. */
   GENAI_ASPECT_RATIO_FOUR_BY_FIVE = 6,
-  /* - */
+  /* 5:4. */
   GENAI_ASPECT_RATIO_FIVE_BY_FOUR = 7,
-  /* - */
+  /* 9:16. */
   GENAI_ASPECT_RATIO_NINE_BY_SIXTEEN = 8,
-  /* - */
+  /* 16:9. */
   GENAI_ASPECT_RATIO_SIXTEEN_BY_NINE = 9,
-  /* - */
+  /* 21:9. */
   GENAI_ASPECT_RATIO_TWENTY_ONE_BY_NINE = 10,
-  /* - */
+  /* 1:8. */
   GENAI_ASPECT_RATIO_ONE_BY_EIGHT = 11,
-  /* - */
+  /* 8:1. */
   GENAI_ASPECT_RATIO_EIGHT_BY_ONE = 12,
-  /* - */
+  /* 1:4. */
   GENAI_ASPECT_RATIO_ONE_BY_FOUR = 13,
-  /* - */
+  /* 4:1. */
   GENAI_ASPECT_RATIO_FOUR_BY_ONE = 14
 };
 
-/* - */
+/* Size of generated images. */
 typedef int32_t genai_image_size;
 enum {
   /* Not set. */
   GENAI_IMAGE_SIZE_UNSPECIFIED = 0,
-  /* - */
+  /* 512 pixels. */
   GENAI_IMAGE_SIZE_FIVE_TWELVE = 1,
-  /* - */
+  /* 1K. */
   GENAI_IMAGE_SIZE_ONE_K = 2,
-  /* - */
+  /* 2K. */
   GENAI_IMAGE_SIZE_TWO_K = 3,
-  /* - */
+  /* 4K. */
   GENAI_IMAGE_SIZE_FOUR_K = 4
 };
 
-/* - */
+/* What generated audio looks like. */
 struct genai_audio_response_format {
-  /* - */
+  /* Bits a second, of compressed formats. */
   genai_opt_int32 bit_rate;
-  /* - */
+  /* Bytes or an address. */
   genai_delivery delivery;
   const char *delivery_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* IANA media type. */
   const char *mime_type;
-  /* - */
+  /* Samples a second. */
   genai_opt_int32 sample_rate;
 };
 
-/* - */
+/* What generated images look like. */
 struct genai_image_response_format {
-  /* - */
+  /* Width to height. */
   genai_aspect_ratio aspect_ratio;
   const char *aspect_ratio_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Bytes or an address. */
   genai_delivery delivery;
   const char *delivery_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Size. */
   genai_image_size image_size;
   const char *image_size_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* IANA media type. */
   const char *mime_type;
 };
 
-/* - */
+/* What generated text looks like. */
 struct genai_text_response_format {
-  /* - */
+  /* "text/plain" or "application/json". */
   const char *mime_type;
-  /* - */
+  /* JSON Schema that the text follows; with "application/json". */
   const char *schema_json;
 };
 
-/* - */
+/* What generated video looks like. */
 struct genai_video_response_format {
-  /* - */
+  /* Width to height. */
   genai_aspect_ratio aspect_ratio;
   const char *aspect_ratio_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Bytes or an address. */
   genai_delivery delivery;
   const char *delivery_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Its length. */
   genai_opt_duration duration;
-  /* - */
+  /* Cloud Storage address to write it to; with delivery URI on Vertex. */
   const char *gcs_uri;
-  /* - */
+  /* Its resolution, such as "720p". */
   const char *resolution;
 };
 
-/* - */
+/* Format of one kind of output: one of the fields. */
 struct genai_response_format {
-  /* - */
+  /* Of audio. */
   const genai_audio_response_format *audio;
-  /* - */
+  /* Of images. */
   const genai_image_response_format *image;
-  /* - */
+  /* Of text. */
   const genai_text_response_format *text;
-  /* - */
+  /* Of video. */
   const genai_video_response_format *video;
 };
 
-/* - */
+/* What to prefer when the service chooses a model. */
 typedef int32_t genai_feature_selection_preference;
 enum {
   /* Not set. */
   GENAI_FEATURE_SELECTION_PREFERENCE_UNSPECIFIED = 0,
-  /* - */
+  /* Quality. */
   GENAI_FEATURE_SELECTION_PREFERENCE_PRIORITIZE_QUALITY = 1,
-  /* - */
+  /* A balance. */
   GENAI_FEATURE_SELECTION_PREFERENCE_BALANCED = 2,
-  /* - */
+  /* Low cost. */
   GENAI_FEATURE_SELECTION_PREFERENCE_PRIORITIZE_COST = 3
 };
 
-/* - */
+/* How the service chooses a model. */
 struct genai_model_selection_config {
-  /* - */
+  /* What to prefer. */
   genai_feature_selection_preference feature_selection_preference;
   const char *feature_selection_preference_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* The service chooses the model for each request. */
 struct genai_generation_config_routing_config_auto_routing_mode {
-  /* - */
+  /* "UNKNOWN", "PRIORITIZE_QUALITY", "BALANCED" or "PRIORITIZE_COST". */
   const char *model_routing_preference;
 };
 
-/* - */
+/* The named model. */
 struct genai_generation_config_routing_config_manual_routing_mode {
-  /* - */
+  /* Its name, such as "gemini-2.5-flash-001". */
   const char *model_name;
 };
 
-/* - */
+/* Routing of requests to models: one of the fields. */
 struct genai_generation_config_routing_config {
-  /* - */
+  /* The service chooses. */
   const genai_generation_config_routing_config_auto_routing_mode *auto_mode;
-  /* - */
+  /* A named model. */
   const genai_generation_config_routing_config_manual_routing_mode *manual_mode;
 };
 
-/* - */
+/* How the model generates. Not every model takes every field. */
 struct genai_generation_config {
-  /* - */
+  /* How the service chooses a model. */
   const genai_model_selection_config *model_selection_config;
-  /* - */
+  /* JSON Schema that the answer follows. Not beside responseSchema; needs responseMimeType "application/json". */
   const char *response_json_schema;
-  /* - */
+  /* Give the model the times within audio input. */
   genai_opt_bool audio_timestamp;
-  /* - */
+  /* How many answers to generate. Default 1. */
   genai_opt_int32 candidate_count;
-  /* - */
+  /* Hear the user's mood and answer in kind. */
   genai_opt_bool enable_affective_dialog;
-  /* - */
+  /* Above 0: words become less likely the more often they came already. */
   genai_opt_double frequency_penalty;
-  /* - */
+  /* How many of the likeliest tokens to report at each step; with responseLogprobs. */
   genai_opt_int32 logprobs;
-  /* - */
+  /* Most tokens of an answer. */
   genai_opt_int32 max_output_tokens;
-  /* - */
+  /* How finely media input is tokenized. */
   genai_media_resolution media_resolution;
   const char *media_resolution_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Above 0: words that came already become less likely. */
   genai_opt_double presence_penalty;
-  /* - */
+  /* Report the log probabilities of the chosen tokens. */
   genai_opt_bool response_logprobs;
-  /* - */
+  /* Media type of the answer's text: "text/plain" (default), "application/json" or "text/x.enum". */
   const char *response_mime_type;
-  /* - Items: genai_modality. */
+  /* Which kinds of output are wanted. A live session takes one of TEXT and AUDIO; AUDIO is the service's default.
+   * Items: genai_modality. */
   genai_enum_list response_modalities;
-  /* - */
+  /* Shape of the answer. Needs responseMimeType "application/json" or "text/x.enum". */
   const genai_schema *response_schema;
-  /* - */
+  /* Routing of requests to models. */
   const genai_generation_config_routing_config *routing_config;
-  /* - */
+  /* Makes answers repeatable, as far as possible. Random when absent. */
   genai_opt_int32 seed;
-  /* - */
+  /* How the model speaks. */
   const genai_speech_config *speech_config;
-  /* - */
+  /* Texts at which generation stops; at most 5. */
   genai_string_list stop_sequences;
-  /* - */
+  /* Randomness: 0 always takes the likeliest token, 2 is the wildest. The default depends on the model. */
   genai_opt_double temperature;
-  /* - */
+  /* Whether and how much the model thinks. */
   const genai_thinking_config *thinking_config;
-  /* - */
+  /* Sample among this many of the likeliest tokens; a whole number. The default depends on the model. */
   genai_opt_double top_k;
-  /* - */
+  /* Sample among the likeliest tokens whose probabilities add up to this. The default depends on the model. */
   genai_opt_double top_p;
-  /* - Gemini Developer API only. */
+  /* Better answers about civic matters, where available. Gemini Developer API only. */
   genai_opt_bool enable_enhanced_civic_answers;
-  /* - */
+  /* Format of each kind of output. */
   genai_response_format_list response_format;
-  /* - */
+  /* Live speech translation. */
   const genai_translation_config *translation_config;
-  /* - */
+  /* Transcription of audio. */
   const genai_audio_transcription_config *audio_transcription_config;
 };
 
-/* - */
+/* How readily the start of speech is detected. */
 typedef int32_t genai_start_sensitivity;
 enum {
   /* Not set. */
   GENAI_START_SENSITIVITY_UNSPECIFIED = 0,
-  /* - */
+  /* More often. The default. */
   GENAI_START_SENSITIVITY_HIGH = 1,
-  /* - */
+  /* Less often. */
   GENAI_START_SENSITIVITY_LOW = 2
 };
 
-/* - */
+/* How readily the end of speech is detected. */
 typedef int32_t genai_end_sensitivity;
 enum {
   /* Not set. */
   GENAI_END_SENSITIVITY_UNSPECIFIED = 0,
-  /* - */
+  /* More often. The default. */
   GENAI_END_SENSITIVITY_HIGH = 1,
-  /* - */
+  /* Less often: longer pauses belong to the speech. */
   GENAI_END_SENSITIVITY_LOW = 2
 };
 
-/* - */
+/* How the service hears when the user speaks. */
 struct genai_automatic_activity_detection {
-  /* - */
+  /* Turn it off: the client brackets speech with activityStart and activityEnd. Default false. */
   genai_opt_bool disabled;
-  /* - */
+  /* How readily the start of speech is detected. */
   genai_start_sensitivity start_of_speech_sensitivity;
   const char *start_of_speech_sensitivity_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* How readily the end of speech is detected. */
   genai_end_sensitivity end_of_speech_sensitivity;
   const char *end_of_speech_sensitivity_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Milliseconds of speech needed before its start counts: lower answers sooner, and to more false alarms. */
   genai_opt_int32 prefix_padding_ms;
-  /* - */
+  /* Milliseconds of silence needed before the end of speech counts: higher bears longer pauses and answers later. */
   genai_opt_int32 silence_duration_ms;
 };
 
-/* - */
+/* What the user's speech does to the model's. */
 typedef int32_t genai_activity_handling;
 enum {
   /* Not set. */
   GENAI_ACTIVITY_HANDLING_UNSPECIFIED = 0,
-  /* - */
+  /* It interrupts the model (barge-in). The default. */
   GENAI_ACTIVITY_HANDLING_START_OF_ACTIVITY_INTERRUPTS = 1,
-  /* - */
+  /* The model goes on speaking. */
   GENAI_ACTIVITY_HANDLING_NO_INTERRUPTION = 2
 };
 
-/* - */
+/* Which input belongs to the user's turn. */
 typedef int32_t genai_turn_coverage;
 enum {
   /* Not set. */
   GENAI_TURN_COVERAGE_UNSPECIFIED = 0,
-  /* - */
+  /* Only what came while the user was active, without the silence between. */
   GENAI_TURN_COVERAGE_TURN_INCLUDES_ONLY_ACTIVITY = 1,
-  /* - */
+  /* Everything since the last turn, silence included. */
   GENAI_TURN_COVERAGE_TURN_INCLUDES_ALL_INPUT = 2,
-  /* - */
+  /* Audio while the user was active, and all video. */
   GENAI_TURN_COVERAGE_TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO = 3
 };
 
-/* - */
+/* How real-time input is cut into turns. */
 struct genai_realtime_input_config {
-  /* - */
+  /* How speech is detected; on when absent. */
   const genai_automatic_activity_detection *automatic_activity_detection;
-  /* - */
+  /* What the user's speech does to the model's. */
   genai_activity_handling activity_handling;
   const char *activity_handling_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Which input belongs to the user's turn. The default depends on the model. */
   genai_turn_coverage turn_coverage;
   const char *turn_coverage_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Give times with interim transcriptions of the input. */
   genai_opt_bool interim_transcript_timestamp_enabled;
 };
 
-/* - */
+/* Resumption. An empty message asks the service for handles, in sessionResumptionUpdate. */
 struct genai_session_resumption_config {
-  /* - */
+  /* Handle of an earlier session to go on with; a new session when absent. */
   const char *handle;
-  /* - Vertex only. */
+  /* Have the updates say which client message was the last one taken in, so that the rest can be sent again. Vertex
+   * only. */
   genai_opt_bool transparent;
 };
 
-/* - */
+/* Drop the oldest turns; system instruction and tools stay. */
 struct genai_sliding_window {
-  /* - */
+  /* Tokens to keep; half of triggerTokens when absent. */
   genai_opt_int64 target_tokens;
 };
 
-/* - */
+/* Keeps long sessions within the model's context window. */
 struct genai_context_window_compression_config {
-  /* - */
+  /* Tokens in the context before a turn from which on it is compressed; 80 % of the model's window when absent. */
   genai_opt_int64 trigger_tokens;
-  /* - */
+  /* Compress by dropping the oldest turns. */
   const genai_sliding_window *sliding_window;
 };
 
-/* - */
+/* When the model speaks or keeps silent by itself. */
 struct genai_proactivity_config {
-  /* - */
+  /* The model may ignore speech that is not meant for it. */
   genai_opt_bool proactive_audio;
-  /* - */
+  /* The model may speak up about what it sees. */
   genai_opt_bool proactive_video;
 };
 
-/* - */
+/* How the session's history begins. */
 struct genai_history_config {
-  /* - */
+  /* The first clientContent, until its turnComplete, is history: nothing is generated for it. Then only realtimeInput
+   * is sent. */
   genai_opt_bool initial_history_in_client_content;
 };
 
-/* - */
+/* An avatar made from a picture. */
 struct genai_customized_avatar {
-  /* - */
+  /* Media type of the picture: "image/png" or "image/jpeg". */
   const char *image_mime_type;
-  /* - */
+  /* The picture. */
   genai_bytes image_data;
 };
 
-/* - */
+/* An avatar that speaks, as video: one of avatarName and customizedAvatar. */
 struct genai_avatar_config {
-  /* - */
+  /* One of the service's avatars. */
   const char *avatar_name;
-  /* - */
+  /* An avatar made from a picture. */
   const genai_customized_avatar *customized_avatar;
-  /* - */
+  /* Bits a second of its audio. */
   genai_opt_int32 audio_bitrate_bps;
-  /* - */
+  /* Bits a second of its video. */
   genai_opt_int32 video_bitrate_bps;
 };
 
-/* - */
+/* A kind of harm. */
 typedef int32_t genai_harm_category;
 enum {
   /* Not set. */
   GENAI_HARM_CATEGORY_UNSPECIFIED = 0,
-  /* - */
+  /* Harassment. */
   GENAI_HARM_CATEGORY_HARASSMENT = 1,
-  /* - */
+  /* Hate speech. */
   GENAI_HARM_CATEGORY_HATE_SPEECH = 2,
-  /* - */
+  /* Sexually explicit content. */
   GENAI_HARM_CATEGORY_SEXUALLY_EXPLICIT = 3,
-  /* - */
+  /* Content that helps dangerous acts. */
   GENAI_HARM_CATEGORY_DANGEROUS_CONTENT = 4,
-  /* - */
+  /* Harm to elections. Deprecated by the API. */
   GENAI_HARM_CATEGORY_CIVIC_INTEGRITY = 5,
-  /* - */
+  /* Prompts that try to get around the safety rules. */
   GENAI_HARM_CATEGORY_JAILBREAK = 6,
-  /* - */
+  /* Hateful images. */
   GENAI_HARM_CATEGORY_IMAGE_HATE = 7,
-  /* - */
+  /* Dangerous images. */
   GENAI_HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT = 8,
-  /* - */
+  /* Harassing images. */
   GENAI_HARM_CATEGORY_IMAGE_HARASSMENT = 9,
-  /* - */
+  /* Sexually explicit images. */
   GENAI_HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT = 10
 };
 
-/* - */
+/* What a threshold is compared with. */
 typedef int32_t genai_harm_block_method;
 enum {
   /* Not set. */
   GENAI_HARM_BLOCK_METHOD_UNSPECIFIED = 0,
-  /* - */
+  /* Severity and probability. */
   GENAI_HARM_BLOCK_METHOD_SEVERITY = 1,
-  /* - */
+  /* Probability alone. */
   GENAI_HARM_BLOCK_METHOD_PROBABILITY = 2
 };
 
-/* - */
+/* From which level on content is blocked. */
 typedef int32_t genai_harm_block_threshold;
 enum {
   /* Not set. */
   GENAI_HARM_BLOCK_THRESHOLD_UNSPECIFIED = 0,
-  /* - */
+  /* Low and above. */
   GENAI_HARM_BLOCK_THRESHOLD_BLOCK_LOW_AND_ABOVE = 1,
-  /* - */
+  /* Medium and above. */
   GENAI_HARM_BLOCK_THRESHOLD_BLOCK_MEDIUM_AND_ABOVE = 2,
-  /* - */
+  /* High only. */
   GENAI_HARM_BLOCK_THRESHOLD_BLOCK_ONLY_HIGH = 3,
-  /* - */
+  /* Nothing is blocked. */
   GENAI_HARM_BLOCK_THRESHOLD_BLOCK_NONE = 4,
-  /* - */
+  /* The filter is off. */
   GENAI_HARM_BLOCK_THRESHOLD_OFF = 5
 };
 
-/* - */
+/* The threshold of one kind of harm. */
 struct genai_safety_setting {
-  /* - */
+  /* The kind. */
   genai_harm_category category;
   const char *category_text; /* wire text of a value this version does not know, or NULL */
-  /* - Vertex only. */
+  /* What the threshold is compared with; severity and probability when absent. Vertex only. */
   genai_harm_block_method method;
   const char *method_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* From which level on content is blocked. */
   genai_harm_block_threshold threshold;
   const char *threshold_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* What an application asks of a session: the public form, from which the setup is built. All of it is optional. */
 struct genai_live_connect_config {
-  /* - */
+  /* Further generation settings. Deprecated by the SDKs in favour of the fields below, which win over it. */
   const genai_generation_config *generation_config;
-  /* - Items: genai_modality. */
+  /* Which kinds of output are wanted: one of TEXT and AUDIO. AUDIO when absent. Items: genai_modality. */
   genai_enum_list response_modalities;
-  /* - */
+  /* Randomness: 0 always takes the likeliest token, 2 is the wildest. The default depends on the model. */
   genai_opt_double temperature;
-  /* - */
+  /* Sample among the likeliest tokens whose probabilities add up to this. The default depends on the model. */
   genai_opt_double top_p;
-  /* - */
+  /* Sample among this many of the likeliest tokens; a whole number. The default depends on the model. */
   genai_opt_double top_k;
-  /* - */
+  /* Most tokens of an answer. */
   genai_opt_int32 max_output_tokens;
-  /* - */
+  /* How finely media input is tokenized. */
   genai_media_resolution media_resolution;
   const char *media_resolution_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Makes answers repeatable, as far as possible. Random when absent. */
   genai_opt_int32 seed;
-  /* - */
+  /* How the model speaks; one speaker only. */
   const genai_speech_config *speech_config;
-  /* - */
+  /* Whether and how much the model thinks. */
   const genai_thinking_config *thinking_config;
-  /* - */
+  /* Hear the user's mood and answer in kind. */
   genai_opt_bool enable_affective_dialog;
-  /* - */
+  /* What the model should be and do. Text parts only. */
   const genai_content *system_instruction;
-  /* - */
+  /* What the model may use. */
   genai_tool_list tools;
-  /* - */
+  /* Resume an earlier session, or ask for handles with which this one can be resumed. */
   const genai_session_resumption_config *session_resumption;
-  /* - */
+  /* Transcribe what the user says; an empty message is enough. */
   const genai_audio_transcription_config *input_audio_transcription;
-  /* - */
+  /* Transcribe what the model says; an empty message is enough. */
   const genai_audio_transcription_config *output_audio_transcription;
-  /* - */
+  /* How real-time input is cut into turns. */
   const genai_realtime_input_config *realtime_input_config;
-  /* - */
+  /* Keep a long session within the model's context window. Lifts the limit on a session's length. */
   const genai_context_window_compression_config *context_window_compression;
-  /* - */
+  /* When the model speaks or keeps silent by itself. */
   const genai_proactivity_config *proactivity;
-  /* - Vertex only. */
+  /* Send voiceActivity messages when the user begins and stops speaking. Vertex only. */
   genai_opt_bool explicit_vad_signal;
-  /* - */
+  /* How the session's history begins. */
   const genai_history_config *history_config;
-  /* - */
+  /* An avatar that speaks, as video. */
   const genai_avatar_config *avatar_config;
-  /* - */
+  /* Thresholds of the safety filters. */
   genai_safety_setting_list safety_settings;
-  /* - */
+  /* Live speech translation. */
   const genai_translation_config *translation_config;
-  /* - */
+  /* Labels of the application's own, for billing reports. */
   genai_string_map labels;
 };
 
-/* - */
+/* Where the model's answer comes from: web pages, maps, images, documents, and which sentence leans on which. */
 
-/* - */
+/* Whether a page could be read. */
 typedef int32_t genai_url_retrieval_status;
 enum {
   /* Not set. */
   GENAI_URL_RETRIEVAL_STATUS_UNSPECIFIED = 0,
-  /* - */
+  /* It was read. */
   GENAI_URL_RETRIEVAL_STATUS_SUCCESS = 1,
-  /* - */
+  /* It failed. */
   GENAI_URL_RETRIEVAL_STATUS_ERROR = 2,
-  /* - */
+  /* It lies behind a paywall. */
   GENAI_URL_RETRIEVAL_STATUS_PAYWALL = 3,
-  /* - */
+  /* Its content is unsafe. */
   GENAI_URL_RETRIEVAL_STATUS_UNSAFE = 4
 };
 
-/* - */
+/* One page that the URL context tool read. */
 struct genai_url_metadata {
-  /* - */
+  /* Its address. */
   const char *retrieved_url;
-  /* - */
+  /* Whether it could be read. */
   genai_url_retrieval_status url_retrieval_status;
   const char *url_retrieval_status_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* What the URL context tool did. */
 struct genai_url_context_metadata {
-  /* - */
+  /* The pages. */
   genai_url_metadata_list url_metadata;
 };
 
-/* - */
+/* One source: one of the fields. */
 struct genai_grounding_chunk {
-  /* - */
+  /* An image of the web. */
   const genai_grounding_chunk_image *image;
-  /* - */
+  /* A place or route of Google Maps. */
   const genai_grounding_chunk_maps *maps;
-  /* - */
+  /* A retrieved document. */
   const genai_grounding_chunk_retrieved_context *retrieved_context;
-  /* - */
+  /* A web page. */
   const genai_grounding_chunk_web *web;
 };
 
-/* - */
+/* A note on a file search document: one of the values. */
 struct genai_grounding_chunk_custom_metadata {
-  /* - */
+  /* Its name. */
   const char *key;
-  /* - */
+  /* A number. */
   genai_opt_double numeric_value;
-  /* - */
+  /* Several texts. */
   const genai_grounding_chunk_string_list *string_list_value;
-  /* - */
+  /* A text. */
   const char *string_value;
 };
 
-/* - */
+/* An image of the web. */
 struct genai_grounding_chunk_image {
-  /* - */
+  /* Page that shows the image. */
   const char *source_uri;
-  /* - */
+  /* The image itself. */
   const char *image_uri;
-  /* - */
+  /* Title of the page. */
   const char *title;
-  /* - */
+  /* Domain of the page. */
   const char *domain;
 };
 
-/* - */
+/* A place or route of Google Maps. */
 struct genai_grounding_chunk_maps {
-  /* - */
+  /* What the answer about the place leans on. */
   const genai_grounding_chunk_maps_place_answer_sources *place_answer_sources;
-  /* - */
+  /* The place: "places/P". */
   const char *place_id;
-  /* - */
+  /* Text about the place. */
   const char *text;
-  /* - */
+  /* Its name. */
   const char *title;
-  /* - */
+  /* Where to see it on Google Maps. */
   const char *uri;
-  /* - */
+  /* The route. */
   const genai_grounding_chunk_maps_route *route;
 };
 
-/* - */
+/* What an answer about a place leans on. */
 struct genai_grounding_chunk_maps_place_answer_sources {
-  /* - */
+  /* Pieces of reviews, under an older name. */
   genai_grounding_chunk_maps_place_answer_sources_review_snippet_list review_snippet;
-  /* - */
+  /* Where to report the content. */
   const char *flag_content_uri;
-  /* - */
+  /* Pieces of reviews. */
   genai_grounding_chunk_maps_place_answer_sources_review_snippet_list review_snippets;
 };
 
-/* - */
+/* Who wrote a review. */
 struct genai_grounding_chunk_maps_place_answer_sources_author_attribution {
-  /* - */
+  /* The author's name. */
   const char *display_name;
-  /* - */
+  /* The author's picture. */
   const char *photo_uri;
-  /* - */
+  /* The author's profile. */
   const char *uri;
 };
 
-/* - */
+/* A piece of a review. */
 struct genai_grounding_chunk_maps_place_answer_sources_review_snippet {
-  /* - */
+  /* Who wrote it. */
   const genai_grounding_chunk_maps_place_answer_sources_author_attribution *author_attribution;
-  /* - */
+  /* Where to report it. */
   const char *flag_content_uri;
-  /* - */
+  /* Where to read it on Google Maps. */
   const char *google_maps_uri;
-  /* - */
+  /* How long ago it was written, in words. */
   const char *relative_publish_time_description;
-  /* - */
+  /* Resource name of the review: "places/P/reviews/R". */
   const char *review;
-  /* - */
+  /* Its id. */
   const char *review_id;
-  /* - */
+  /* Its title. */
   const char *title;
 };
 
-/* - */
+/* A route. */
 struct genai_grounding_chunk_maps_route {
-  /* - */
+  /* Its length in metres. */
   genai_opt_int32 distance_meters;
-  /* - */
+  /* The time it takes. */
   genai_opt_duration duration;
-  /* - */
+  /* Its line, in Google's encoded polyline format. */
   const char *encoded_polyline;
 };
 
-/* - */
+/* A retrieved document. */
 struct genai_grounding_chunk_retrieved_context {
-  /* - */
+  /* Full resource name of the document, from Vertex AI Search. */
   const char *document_name;
-  /* - */
+  /* Where in the document the text stands, from RAG Engine. */
   const genai_rag_chunk *rag_chunk;
-  /* - */
+  /* The text that was retrieved. */
   const char *text;
-  /* - */
+  /* Title of the document. */
   const char *title;
-  /* - */
+  /* Address of the document. */
   const char *uri;
-  /* - */
+  /* Notes on the document, from file search. */
   genai_grounding_chunk_custom_metadata_list custom_metadata;
-  /* - */
+  /* The store that it is in: "fileSearchStores/S". */
   const char *file_search_store;
-  /* - */
+  /* Page, from 1. */
   genai_opt_int32 page_number;
-  /* - */
+  /* Id of a media file, from file search. */
   const char *media_id;
 };
 
-/* - */
+/* Several texts. */
 struct genai_grounding_chunk_string_list {
-  /* - */
+  /* The texts. */
   genai_string_list values;
 };
 
-/* - */
+/* A web page. */
 struct genai_grounding_chunk_web {
-  /* - */
+  /* Its domain. */
   const char *domain;
-  /* - */
+  /* Its title. */
   const char *title;
-  /* - */
+  /* Its address. */
   const char *uri;
 };
 
-/* - */
+/* Where an answer comes from. */
 struct genai_grounding_metadata {
-  /* - */
+  /* Queries made to image search. */
   genai_string_list image_search_queries;
-  /* - */
+  /* The sources. */
   genai_grounding_chunk_list grounding_chunks;
-  /* - */
+  /* Which stretch of the answer leans on which source. */
   genai_grounding_support_list grounding_supports;
-  /* - */
+  /* Notes on the retrieval. */
   const genai_retrieval_metadata *retrieval_metadata;
-  /* - */
+  /* Search suggestions, which Google's terms ask to be shown beside the answer. */
   const genai_search_entry_point *search_entry_point;
-  /* - */
+  /* Queries made to web search. */
   genai_string_list web_search_queries;
-  /* - */
+  /* Token with which the Maps widget is shown; with GoogleMaps.enableWidget. */
   const char *google_maps_widget_context_token;
-  /* - */
+  /* Queries made to retrieval. */
   genai_string_list retrieval_queries;
-  /* - */
+  /* Where to report each source. */
   genai_grounding_metadata_source_flagging_uri_list source_flagging_uris;
 };
 
-/* - */
+/* Where to report a source. */
 struct genai_grounding_metadata_source_flagging_uri {
-  /* - */
+  /* The address for reports. */
   const char *flag_content_uri;
-  /* - */
+  /* The source. */
   const char *source_id;
 };
 
-/* - */
+/* A stretch of the answer and its sources. */
 struct genai_grounding_support {
-  /* - */
+  /* Confidence in each source, from 0 to 1, in the order of groundingChunkIndices. */
   genai_double_list confidence_scores;
-  /* - */
+  /* Indices into GroundingMetadata.groundingChunks. */
   genai_int32_list grounding_chunk_indices;
-  /* - */
+  /* The stretch. */
   const genai_segment *segment;
-  /* - */
+  /* Indices of the answer's parts that show the stretch. */
   genai_int32_list rendered_parts;
 };
 
-/* - */
+/* Pages of a document. */
 struct genai_rag_chunk_page_span {
-  /* - */
+  /* First page, from 1. */
   genai_opt_int32 first_page;
-  /* - */
+  /* Last page, from 1, included. */
   genai_opt_int32 last_page;
 };
 
-/* - */
+/* A retrieved stretch of a document. */
 struct genai_rag_chunk {
-  /* - */
+  /* Its pages. */
   const genai_rag_chunk_page_span *page_span;
-  /* - */
+  /* Its text. */
   const char *text;
-  /* - */
+  /* Its id. */
   const char *chunk_id;
-  /* - */
+  /* Id of the file that it is from. */
   const char *file_id;
 };
 
-/* - */
+/* Notes on the retrieval. */
 struct genai_retrieval_metadata {
-  /* - */
+  /* How likely, from 0 to 1, Google Search was thought to help. */
   genai_opt_double google_search_dynamic_retrieval_score;
 };
 
-/* - */
+/* Search suggestions. */
 struct genai_search_entry_point {
-  /* - */
+  /* HTML to put into a page or a web view. */
   const char *rendered_content;
-  /* - */
+  /* JSON array of query and search address pairs. */
   genai_bytes sdk_blob;
 };
 
-/* - */
+/* A stretch of the answer. */
 struct genai_segment {
-  /* - */
+  /* First byte within its part, from 0. */
   genai_opt_int32 start_index;
-  /* - */
+  /* The byte after its last within its part. */
   genai_opt_int32 end_index;
-  /* - */
+  /* Index of its part in the content. */
   genai_opt_int32 part_index;
-  /* - */
+  /* Its text. */
   const char *text;
 };
 
-/* - */
+/* The frames of a live session (BidiGenerateContent), both ways. */
 
-/* - */
+/* The user begins to speak; nothing to set. */
 struct genai_activity_start {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* The user has stopped speaking; nothing to set. */
 struct genai_activity_end {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* The first message of a session. It cannot be changed on the same connection. */
 struct genai_live_client_setup {
-  /* - */
+  /* Which model: "models/M" on the Gemini Developer API, "projects/P/locations/L/publishers/google/models/M" on Vertex.
+   * */
   const char *model;
-  /* - */
+  /* How the model generates. */
   const genai_generation_config *generation_config;
-  /* - */
+  /* What the model should be and do. */
   const genai_content *system_instruction;
-  /* - */
+  /* What the model may use. */
   genai_tool_list tools;
-  /* - */
+  /* Resume an earlier session, or ask for handles. */
   const genai_session_resumption_config *session_resumption;
-  /* - */
+  /* Keep a long session within the model's context window. */
   const genai_context_window_compression_config *context_window_compression;
-  /* - */
+  /* Transcribe what the user says. */
   const genai_audio_transcription_config *input_audio_transcription;
-  /* - */
+  /* Transcribe what the model says. */
   const genai_audio_transcription_config *output_audio_transcription;
-  /* - */
+  /* When the model speaks or keeps silent by itself. */
   const genai_proactivity_config *proactivity;
-  /* - Vertex only. */
+  /* Send voiceActivity messages when the user begins and stops speaking. Vertex only. */
   genai_opt_bool explicit_vad_signal;
-  /* - */
+  /* How the session's history begins. */
   const genai_history_config *history_config;
-  /* - */
+  /* An avatar that speaks, as video. */
   const genai_avatar_config *avatar_config;
-  /* - */
+  /* Thresholds of the safety filters. */
   genai_safety_setting_list safety_settings;
-  /* - */
+  /* How real-time input is cut into turns. */
   const genai_realtime_input_config *realtime_input_config;
-  /* - */
+  /* Labels of the application's own, for billing reports. */
   genai_string_map labels;
 };
 
-/* - */
+/* Turns in their order; they join the conversation and interrupt what the model is saying. */
 struct genai_live_client_content {
-  /* - */
+  /* The turns; none to only mark the end of the turn. */
   genai_content_list turns;
-  /* - */
+  /* The model should answer now. The library sends true when it is absent; the service takes absent as false. */
   genai_opt_bool turn_complete;
 };
 
-/* - */
+/* Input as it happens, without waiting for turns. One field a message. */
 struct genai_live_client_realtime_input {
-  /* - */
+  /* Media. Deprecated by the API: use audio and video. */
   genai_blob_list media_chunks;
-  /* - */
+  /* A chunk of audio, "audio/pcm;rate=16000"; 20 to 40 ms is a good length. */
   const genai_blob *audio;
-  /* - */
+  /* The microphone was switched off; only with automatic activity detection. The next audio opens it again. */
   genai_opt_bool audio_stream_end;
-  /* - */
+  /* A frame of video as a picture, such as "image/jpeg". */
   const genai_blob *video;
-  /* - */
+  /* Text as it happens. */
   const char *text;
-  /* - */
+  /* The user begins to speak; only without automatic activity detection. */
   const genai_activity_start *activity_start;
-  /* - */
+  /* The user has stopped speaking; only without automatic activity detection. */
   const genai_activity_end *activity_end;
 };
 
-/* - */
+/* What an application sends as real-time input: the public form. Exactly one field a call. */
 struct genai_live_send_realtime_input_parameters {
-  /* - */
+  /* Media of any type; goes out as mediaChunks. Prefer audio and video. */
   const genai_blob *media;
-  /* - */
+  /* A chunk of audio; the media type must begin with "audio/". */
   const genai_blob *audio;
-  /* - */
+  /* The microphone was switched off; only with automatic activity detection. */
   genai_opt_bool audio_stream_end;
-  /* - */
+  /* A frame of video as a picture; the media type must begin with "image/". */
   const genai_blob *video;
-  /* - */
+  /* Text as it happens. */
   const char *text;
-  /* - */
+  /* The user begins to speak; only without automatic activity detection. */
   const genai_activity_start *activity_start;
-  /* - */
+  /* The user has stopped speaking; only without automatic activity detection. */
   const genai_activity_end *activity_end;
 };
 
-/* - */
+/* Answers to the model's function calls. */
 struct genai_live_client_tool_response {
-  /* - */
+  /* The answers, each with the id of its call. */
   genai_function_response_list function_responses;
 };
 
-/* - */
+/* The tool list of a context update. */
 struct genai_context_update_tools {
-  /* - */
+  /* The new tools; an empty list takes all tools away. */
   genai_tool_list tools;
 };
 
-/* - */
+/* Changes of the session's context, in order with other input. */
 struct genai_live_client_context_update {
-  /* - */
+  /* Replaces the system instruction; absent leaves it. */
   const genai_content *system_instruction;
-  /* - */
+  /* Replaces the tools; absent leaves them. */
   const genai_context_update_tools *tools;
 };
 
-/* - */
+/* A message of the client: one of the fields. */
 struct genai_live_client_message {
-  /* - */
+  /* The first message. */
   const genai_live_client_setup *setup;
-  /* - */
+  /* Turns in their order. */
   const genai_live_client_content *client_content;
-  /* - */
+  /* Input as it happens. */
   const genai_live_client_realtime_input *realtime_input;
-  /* - */
+  /* Answers to function calls. */
   const genai_live_client_tool_response *tool_response;
-  /* - */
+  /* Changes of the context. */
   const genai_live_client_context_update *context_update;
 };
 
-/* - */
+/* The setup was accepted. */
 struct genai_live_server_setup_complete {
-  /* - */
+  /* Id of the session. Vertex only. */
   const char *session_id;
-  /* - */
+  /* Proof of consent to a replicated voice, to be used in later sessions. */
   const genai_voice_consent_signature *voice_consent_signature;
 };
 
-/* - */
+/* Why a turn ended, when not as usual. */
 typedef int32_t genai_turn_complete_reason;
 enum {
   /* Not set. */
   GENAI_TURN_COMPLETE_REASON_UNSPECIFIED = 0,
-  /* - */
+  /* The model wrote a function call that is no valid one. */
   GENAI_TURN_COMPLETE_REASON_MALFORMED_FUNCTION_CALL = 1,
-  /* - */
+  /* The answer was rejected. */
   GENAI_TURN_COMPLETE_REASON_RESPONSE_REJECTED = 2,
-  /* - */
+  /* The model needs more input. */
   GENAI_TURN_COMPLETE_REASON_NEED_MORE_INPUT = 3,
-  /* - */
+  /* The input holds prohibited content. */
   GENAI_TURN_COMPLETE_REASON_PROHIBITED_INPUT_CONTENT = 4,
-  /* - */
+  /* An input image holds prohibited content. */
   GENAI_TURN_COMPLETE_REASON_IMAGE_PROHIBITED_INPUT_CONTENT = 5,
-  /* - */
+  /* The input text names a prominent person. */
   GENAI_TURN_COMPLETE_REASON_INPUT_TEXT_CONTAIN_PROMINENT_PERSON_PROHIBITED = 6,
-  /* - */
+  /* An input image shows a celebrity. */
   GENAI_TURN_COMPLETE_REASON_INPUT_IMAGE_CELEBRITY = 7,
-  /* - */
+  /* An input image shows a child photo-realistically. */
   GENAI_TURN_COMPLETE_REASON_INPUT_IMAGE_PHOTO_REALISTIC_CHILD_PROHIBITED = 8,
-  /* - */
+  /* The input text asks for intimate imagery without consent. */
   GENAI_TURN_COMPLETE_REASON_INPUT_TEXT_NCII_PROHIBITED = 9,
-  /* - */
+  /* The input was refused for another reason. */
   GENAI_TURN_COMPLETE_REASON_INPUT_OTHER = 10,
-  /* - */
+  /* The input may infringe intellectual property. */
   GENAI_TURN_COMPLETE_REASON_INPUT_IP_PROHIBITED = 11,
-  /* - */
+  /* The input holds a blocked term. */
   GENAI_TURN_COMPLETE_REASON_BLOCKLIST = 12,
-  /* - */
+  /* The prompt is unsafe for image generation. */
   GENAI_TURN_COMPLETE_REASON_UNSAFE_PROMPT_FOR_IMAGE_GENERATION = 13,
-  /* - */
+  /* A generated image is unsafe. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_IMAGE_SAFETY = 14,
-  /* - */
+  /* The generated content is unsafe. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_CONTENT_SAFETY = 15,
-  /* - */
+  /* The generated audio is unsafe. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_AUDIO_SAFETY = 16,
-  /* - */
+  /* The generated video is unsafe. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_VIDEO_SAFETY = 17,
-  /* - */
+  /* The generated content is prohibited. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_CONTENT_PROHIBITED = 18,
-  /* - */
+  /* The generated content holds a blocked term. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_CONTENT_BLOCKLIST = 19,
-  /* - */
+  /* A generated image is prohibited. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_IMAGE_PROHIBITED = 20,
-  /* - */
+  /* A generated image shows a celebrity. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_IMAGE_CELEBRITY = 21,
-  /* - */
+  /* A generated image would show prominent people, as the prompt rewriter found. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_IMAGE_PROMINENT_PEOPLE_DETECTED_BY_REWRITER = 22,
-  /* - */
+  /* A generated image shows identifiable people. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_IMAGE_IDENTIFIABLE_PEOPLE = 23,
-  /* - */
+  /* A generated image shows minors. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_IMAGE_MINORS = 24,
-  /* - */
+  /* A generated image may infringe intellectual property. */
   GENAI_TURN_COMPLETE_REASON_OUTPUT_IMAGE_IP_PROHIBITED = 25,
-  /* - */
+  /* The generated content was refused for another reason. */
   GENAI_TURN_COMPLETE_REASON_GENERATED_OTHER = 26,
-  /* - */
+  /* The model tried too often. */
   GENAI_TURN_COMPLETE_REASON_MAX_REGENERATION_REACHED = 27
 };
 
-/* - */
+/* Whose move it is. */
 typedef int32_t genai_interaction_status;
 enum {
   /* Not set. */
   GENAI_INTERACTION_STATUS_UNSPECIFIED = 0,
-  /* - */
+  /* The service is at work. */
   GENAI_INTERACTION_STATUS_IN_PROGRESS = 1,
-  /* - */
+  /* The client must act, for instance answer a function call. */
   GENAI_INTERACTION_STATUS_REQUIRES_ACTION = 2,
-  /* - */
+  /* Nothing is under way. */
   GENAI_INTERACTION_STATUS_IDLE = 3
 };
 
-/* - */
+/* What the model says, and how its turn stands. Any of the fields may come together. */
 struct genai_live_server_content {
-  /* - */
+  /* The next piece of the model's turn: speech as inlineData, or text. */
   const genai_content *model_turn;
-  /* - */
+  /* The turn has ended; the model waits for the user. */
   genai_opt_bool turn_complete;
-  /* - */
+  /* The user interrupted: stop playing at once what is queued. No generationComplete follows. */
   genai_opt_bool interrupted;
-  /* - */
+  /* Where the answer comes from. */
   const genai_grounding_metadata *grounding_metadata;
-  /* - */
+  /* The model has generated all; what was sent may still be playing. */
   genai_opt_bool generation_complete;
-  /* - */
+  /* What the user said. */
   const genai_transcription *input_transcription;
-  /* - */
+  /* What the model says. */
   const genai_transcription *output_transcription;
-  /* - */
+  /* Which pages were read. */
   const genai_url_context_metadata *url_context_metadata;
-  /* - */
+  /* Why the turn ended, when not as usual. */
   genai_turn_complete_reason turn_complete_reason;
   const char *turn_complete_reason_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* The model did not take the turn as finished and waits for more input. */
   genai_opt_bool waiting_for_input;
-  /* - */
+  /* What the user is saying, as far as it is understood; later ones replace it. */
   const genai_transcription *interim_input_transcription;
-  /* - */
+  /* Whose move it is. */
   genai_interaction_status interaction_status;
   const char *interaction_status_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* The model wants functions to be called. Answer with a tool response. */
 struct genai_live_server_tool_call {
-  /* - */
+  /* The calls. */
   genai_function_call_list function_calls;
 };
 
-/* - */
+/* Calls that are no longer wanted, since the user interrupted. Undo them if possible; do not answer them. */
 struct genai_live_server_tool_call_cancellation {
-  /* - */
+  /* Ids of the calls. */
   genai_string_list ids;
 };
 
-/* - */
+/* A kind of tokens. */
 typedef int32_t genai_media_modality;
 enum {
   /* Not set. */
   GENAI_MEDIA_MODALITY_UNSPECIFIED = 0,
-  /* - */
+  /* Text. */
   GENAI_MEDIA_MODALITY_TEXT = 1,
-  /* - */
+  /* Images. */
   GENAI_MEDIA_MODALITY_IMAGE = 2,
-  /* - */
+  /* Video. */
   GENAI_MEDIA_MODALITY_VIDEO = 3,
-  /* - */
+  /* Audio. */
   GENAI_MEDIA_MODALITY_AUDIO = 4,
-  /* - */
+  /* Documents, such as PDF. */
   GENAI_MEDIA_MODALITY_DOCUMENT = 5
 };
 
-/* - */
+/* Tokens of one kind. */
 struct genai_modality_token_count {
-  /* - */
+  /* The kind. */
   genai_media_modality modality;
   const char *modality_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* How many. */
   genai_opt_int32 token_count;
 };
 
-/* - */
+/* How the traffic is billed. */
 typedef int32_t genai_traffic_type;
 enum {
   /* Not set. */
   GENAI_TRAFFIC_TYPE_UNSPECIFIED = 0,
-  /* - */
+  /* Pay as you go. */
   GENAI_TRAFFIC_TYPE_ON_DEMAND = 1,
-  /* - */
+  /* Pay as you go, with priority. */
   GENAI_TRAFFIC_TYPE_ON_DEMAND_PRIORITY = 2,
-  /* - */
+  /* Pay as you go, flexible. */
   GENAI_TRAFFIC_TYPE_ON_DEMAND_FLEX = 3,
-  /* - */
+  /* From provisioned throughput. */
   GENAI_TRAFFIC_TYPE_PROVISIONED_THROUGHPUT = 4,
-  /* - */
+  /* Pay as you go, off peak. */
   GENAI_TRAFFIC_TYPE_ON_DEMAND_OFFPEAK = 5
 };
 
-/* - */
+/* The tier that served the request. */
 typedef int32_t genai_service_tier;
 enum {
   /* Not set. */
   GENAI_SERVICE_TIER_UNSPECIFIED = 0,
-  /* - */
+  /* Flexible: cheaper, may wait. */
   GENAI_SERVICE_TIER_FLEX = 1,
-  /* - */
+  /* Standard. */
   GENAI_SERVICE_TIER_STANDARD = 2,
-  /* - */
+  /* Priority. */
   GENAI_SERVICE_TIER_PRIORITY = 3
 };
 
-/* - */
+/* Tokens used. It shares messages with other fields. */
 struct genai_usage_metadata {
-  /* - */
+  /* Tokens of the prompt, cached ones included. */
   genai_opt_int32 prompt_token_count;
-  /* - */
+  /* Tokens of the prompt that were cached. */
   genai_opt_int32 cached_content_token_count;
-  /* - */
+  /* Tokens of the answer. Vertex names it candidatesTokenCount; both are read. */
   genai_opt_int32 response_token_count;
-  /* - */
+  /* Tokens of the results of the service's own tools. */
   genai_opt_int32 tool_use_prompt_token_count;
-  /* - */
+  /* Tokens of the model's thinking. */
   genai_opt_int32 thoughts_token_count;
-  /* - */
+  /* Tokens of all of these together. */
   genai_opt_int32 total_token_count;
-  /* - */
+  /* Tokens of the prompt by kind. */
   genai_modality_token_count_list prompt_tokens_details;
-  /* - */
+  /* Cached tokens by kind. */
   genai_modality_token_count_list cache_tokens_details;
-  /* - */
+  /* Tokens of the answer by kind. Vertex names it candidatesTokensDetails; both are read. */
   genai_modality_token_count_list response_tokens_details;
-  /* - */
+  /* Tokens of the tools' results by kind. */
   genai_modality_token_count_list tool_use_prompt_tokens_details;
-  /* - */
+  /* How the traffic is billed. Vertex only. */
   genai_traffic_type traffic_type;
   const char *traffic_type_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* The tier that served the request. Gemini Developer API only. */
   genai_service_tier service_tier;
   const char *service_tier_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* The service will close the connection soon. */
 struct genai_live_server_go_away {
-  /* - */
+  /* How long the connection lasts yet. */
   genai_opt_duration time_left;
 };
 
-/* - */
+/* The session's state was saved; comes only when the setup has sessionResumption. */
 struct genai_live_server_session_resumption_update {
-  /* - */
+  /* Handle with which to resume from here; empty when resumable is false. */
   const char *new_handle;
-  /* - */
+  /* Whether the session can be resumed from here; not while the model generates or calls functions. */
   genai_opt_bool resumable;
-  /* - */
+  /* The last client message that is part of the saved state; only with transparent resumption. */
   genai_opt_int64 last_consumed_client_message_index;
 };
 
-/* - */
+/* Start or end of speech. */
 typedef int32_t genai_vad_signal_type;
 enum {
   /* Not set. */
   GENAI_VAD_SIGNAL_TYPE_UNSPECIFIED = 0,
-  /* - */
+  /* Speech starts. */
   GENAI_VAD_SIGNAL_TYPE_SOS = 1,
-  /* - */
+  /* Speech ends. */
   GENAI_VAD_SIGNAL_TYPE_EOS = 2
 };
 
-/* - */
+/* The service heard speech start or end. Vertex only. */
 struct genai_voice_activity_detection_signal {
-  /* - */
+  /* Which of the two. */
   genai_vad_signal_type vad_signal_type;
   const char *vad_signal_type_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* Start or end of voice activity. */
 typedef int32_t genai_voice_activity_type;
 enum {
   /* Not set. */
   GENAI_VOICE_ACTIVITY_TYPE_UNSPECIFIED = 0,
-  /* - */
+  /* The user begins to speak. */
   GENAI_VOICE_ACTIVITY_TYPE_ACTIVITY_START = 1,
-  /* - */
+  /* The user has stopped speaking. */
   GENAI_VOICE_ACTIVITY_TYPE_ACTIVITY_END = 2
 };
 
-/* - */
+/* The user's voice begins or stops; comes with explicitVadSignal. */
 struct genai_voice_activity {
-  /* - */
+  /* Which of the two. The wire names it type; both are read. */
   genai_voice_activity_type voice_activity_type;
   const char *voice_activity_type_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* When, from the start of the session's audio. */
   genai_opt_duration audio_offset;
 };
 
-/* - */
+/* Why the service refuses to go on: a google.rpc.Status. */
 struct genai_live_server_error {
-  /* - */
+  /* HTTP status, such as 400. */
   genai_opt_int32 code;
-  /* - */
+  /* What is wrong, in English. */
   const char *message;
-  /* - */
+  /* Canonical name of the code, such as "INVALID_ARGUMENT". */
   const char *status;
-  /* - */
+  /* Further details, as a JSON array. */
   const char *details_json;
 };
 
-/* - */
+/* A message of the service. Any of the fields may come together; none when all it holds is newer than this library. */
 struct genai_live_server_message {
-  /* - */
+  /* The setup was accepted. */
   const genai_live_server_setup_complete *setup_complete;
-  /* - */
+  /* What the model says. */
   const genai_live_server_content *server_content;
-  /* - */
+  /* Functions to be called. */
   const genai_live_server_tool_call *tool_call;
-  /* - */
+  /* Function calls that are no longer wanted. */
   const genai_live_server_tool_call_cancellation *tool_call_cancellation;
-  /* - */
+  /* Tokens used. */
   const genai_usage_metadata *usage_metadata;
-  /* - */
+  /* The connection will be closed soon. */
   const genai_live_server_go_away *go_away;
-  /* - */
+  /* A new handle for resumption. */
   const genai_live_server_session_resumption_update *session_resumption_update;
-  /* - */
+  /* Speech starts or ends. */
   const genai_voice_activity_detection_signal *voice_activity_detection_signal;
-  /* - */
+  /* The user's voice begins or stops. */
   const genai_voice_activity *voice_activity;
-  /* - */
+  /* The service answers with an error instead. */
   const genai_live_server_error *error;
 };
 
-/* - */
+/* The frames of a music session (BidiGenerateMusic, Lyria RealTime). Gemini Developer API only. */
 
-/* - */
+/* Key of the music. */
 typedef int32_t genai_scale;
 enum {
   /* Not set. */
   GENAI_SCALE_UNSPECIFIED = 0,
-  /* - */
+  /* C major or A minor. */
   GENAI_SCALE_C_MAJOR_A_MINOR = 1,
-  /* - */
+  /* D flat major or B flat minor. */
   GENAI_SCALE_D_FLAT_MAJOR_B_FLAT_MINOR = 2,
-  /* - */
+  /* D major or B minor. */
   GENAI_SCALE_D_MAJOR_B_MINOR = 3,
-  /* - */
+  /* E flat major or C minor. */
   GENAI_SCALE_E_FLAT_MAJOR_C_MINOR = 4,
-  /* - */
+  /* E major or D flat minor. */
   GENAI_SCALE_E_MAJOR_D_FLAT_MINOR = 5,
-  /* - */
+  /* F major or D minor. */
   GENAI_SCALE_F_MAJOR_D_MINOR = 6,
-  /* - */
+  /* G flat major or E flat minor. */
   GENAI_SCALE_G_FLAT_MAJOR_E_FLAT_MINOR = 7,
-  /* - */
+  /* G major or E minor. */
   GENAI_SCALE_G_MAJOR_E_MINOR = 8,
-  /* - */
+  /* A flat major or F minor. */
   GENAI_SCALE_A_FLAT_MAJOR_F_MINOR = 9,
-  /* - */
+  /* A major or G flat minor. */
   GENAI_SCALE_A_MAJOR_G_FLAT_MINOR = 10,
-  /* - */
+  /* B flat major or G minor. */
   GENAI_SCALE_B_FLAT_MAJOR_G_MINOR = 11,
-  /* - */
+  /* B major or A flat minor. */
   GENAI_SCALE_B_MAJOR_A_FLAT_MINOR = 12
 };
 
-/* - */
+/* What the generation favours. */
 typedef int32_t genai_music_generation_mode;
 enum {
   /* Not set. */
   GENAI_MUSIC_GENERATION_MODE_UNSPECIFIED = 0,
-  /* - */
+  /* Quality. */
   GENAI_MUSIC_GENERATION_MODE_QUALITY = 1,
-  /* - */
+  /* Diversity. */
   GENAI_MUSIC_GENERATION_MODE_DIVERSITY = 2,
-  /* - */
+  /* Vocals. */
   GENAI_MUSIC_GENERATION_MODE_VOCALIZATION = 3
 };
 
-/* - */
+/* A prompt and how much it counts. */
 struct genai_weighted_prompt {
-  /* - */
+  /* The prompt, such as "minimal techno". */
   const char *text;
-  /* - */
+  /* How much it counts against the others; not 0, normalized over all prompts. */
   genai_opt_double weight;
 };
 
-/* - */
+/* How the music is made. It replaces the whole earlier config: absent fields return to their defaults. */
 struct genai_live_music_generation_config {
-  /* - */
+  /* Randomness, from 0 to 3. Default 1.1. */
   genai_opt_double temperature;
-  /* - */
+  /* Sample among this many of the likeliest tokens, from 1 to 1000. Default 40. */
   genai_opt_int32 top_k;
-  /* - */
+  /* Makes the music repeatable, as far as possible. Random when absent. */
   genai_opt_int32 seed;
-  /* - */
+  /* How strictly the prompts are followed, from 0 to 6. Default 4. */
   genai_opt_double guidance;
-  /* - */
+  /* Beats a minute, from 60 to 200. A change takes effect after RESET_CONTEXT. */
   genai_opt_int32 bpm;
-  /* - */
+  /* How busy the music is, from 0 to 1. */
   genai_opt_double density;
-  /* - */
+  /* How bright it sounds, from 0 to 1. */
   genai_opt_double brightness;
-  /* - */
+  /* Its key. A change takes effect after RESET_CONTEXT. */
   genai_scale scale;
   const char *scale_text; /* wire text of a value this version does not know, or NULL */
-  /* - */
+  /* Without bass. */
   genai_opt_bool mute_bass;
-  /* - */
+  /* Without drums. */
   genai_opt_bool mute_drums;
-  /* - */
+  /* Bass and drums alone. */
   genai_opt_bool only_bass_and_drums;
-  /* - */
+  /* What the generation favours. Default QUALITY. */
   genai_music_generation_mode music_generation_mode;
   const char *music_generation_mode_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* What the player does. */
 typedef int32_t genai_live_music_playback_control;
 enum {
   /* Not set. */
   GENAI_LIVE_MUSIC_PLAYBACK_CONTROL_UNSPECIFIED = 0,
-  /* - */
+  /* Start, or go on. */
   GENAI_LIVE_MUSIC_PLAYBACK_CONTROL_PLAY = 1,
-  /* - */
+  /* Pause; PLAY goes on from here. */
   GENAI_LIVE_MUSIC_PLAYBACK_CONTROL_PAUSE = 2,
-  /* - */
+  /* Stop and forget the context; PLAY begins anew with the same prompts and config. */
   GENAI_LIVE_MUSIC_PLAYBACK_CONTROL_STOP = 3,
-  /* - */
+  /* Forget the context without stopping; prompts and config stay. */
   GENAI_LIVE_MUSIC_PLAYBACK_CONTROL_RESET_CONTEXT = 4
 };
 
-/* - */
+/* The first message of a music session. */
 struct genai_live_music_client_setup {
-  /* - */
+  /* Which model: "models/lyria-realtime-exp". */
   const char *model;
 };
 
-/* - */
+/* Prompts of the music. */
 struct genai_live_music_client_content {
-  /* - */
+  /* All the prompts; they replace the earlier ones. */
   genai_weighted_prompt_list weighted_prompts;
 };
 
-/* - */
+/* A message of the client: one of the fields. */
 struct genai_live_music_client_message {
-  /* - */
+  /* The first message. */
   const genai_live_music_client_setup *setup;
-  /* - */
+  /* Prompts. */
   const genai_live_music_client_content *client_content;
-  /* - */
+  /* How the music is made. */
   const genai_live_music_generation_config *music_generation_config;
-  /* - */
+  /* What the player does. */
   genai_live_music_playback_control playback_control;
   const char *playback_control_text; /* wire text of a value this version does not know, or NULL */
 };
 
-/* - */
+/* What a chunk was made from. */
 struct genai_live_music_source_metadata {
-  /* - */
+  /* The prompts. */
   const genai_live_music_client_content *client_content;
-  /* - */
+  /* The config. */
   const genai_live_music_generation_config *music_generation_config;
 };
 
-/* - */
+/* A chunk of music. */
 struct genai_audio_chunk {
-  /* - */
+  /* The samples; base64 on the wire. */
   genai_bytes data;
-  /* - */
+  /* Their media type: "audio/l16;rate=48000;channels=2". */
   const char *mime_type;
-  /* - */
+  /* What it was made from. */
   const genai_live_music_source_metadata *source_metadata;
 };
 
-/* - */
+/* The setup was accepted; nothing in it. */
 struct genai_live_music_server_setup_complete {
   char unused; /* the message has no fields; C wants one */
 };
 
-/* - */
+/* Music. */
 struct genai_live_music_server_content {
-  /* - */
+  /* The chunks, in order. */
   genai_audio_chunk_list audio_chunks;
 };
 
-/* - */
+/* A prompt that was filtered out. */
 struct genai_live_music_filtered_prompt {
-  /* - */
+  /* The prompt. */
   const char *text;
-  /* - */
+  /* Why. */
   const char *filtered_reason;
 };
 
-/* - */
+/* A message of the service. */
 struct genai_live_music_server_message {
-  /* - */
+  /* The setup was accepted. */
   const genai_live_music_server_setup_complete *setup_complete;
-  /* - */
+  /* Music. */
   const genai_live_music_server_content *server_content;
-  /* - */
+  /* A prompt that was filtered out. */
   const genai_live_music_filtered_prompt *filtered_prompt;
 };
 
-/* - */
+/* Ephemeral tokens: a short-lived credential that a server hands to a device (auth_tokens). Gemini Developer API only.
+ * */
 
-/* - */
+/* The setup to which a token is bound. */
 struct genai_live_connect_constraints {
-  /* - */
+  /* Which model. */
   const char *model;
-  /* - */
+  /* What the session is set up with. */
   const genai_live_connect_config *config;
 };
 
-/* - */
+/* What an application asks of a new token: the public form. All of it is optional. */
 struct genai_create_auth_token_config {
-  /* - */
+  /* Until when messages are accepted on sessions of the token: RFC 3339, less than 20 hours away. 30 minutes when
+   * absent. */
   const char *expire_time;
-  /* - */
+  /* Until when new sessions may be opened: RFC 3339, less than 20 hours away. 60 seconds when absent. */
   const char *new_session_expire_time;
-  /* - */
+  /* How many sessions may be opened; 0 is any number. 1 when absent. Resuming does not count. */
   genai_opt_int32 uses;
-  /* - */
+  /* Binds the token to a setup. */
   const genai_live_connect_constraints *live_connect_constraints;
-  /* - */
+  /* Absent: the setup of the constraints is locked whole. Empty: only the fields that they set. Otherwise these fields
+   * as well. */
   genai_string_list lock_additional_fields;
 };
 
-/* - */
+/* A token as the service keeps it: the body of the request and of the answer. */
 struct genai_auth_token {
-  /* - */
+  /* The token itself, "auth_tokens/...", to be used as an API key. In answers only. */
   const char *name;
-  /* - */
+  /* Until when messages are accepted on sessions of the token: RFC 3339. */
   const char *expire_time;
-  /* - */
+  /* Until when new sessions may be opened: RFC 3339. */
   const char *new_session_expire_time;
-  /* - */
+  /* How many sessions may be opened; 0 is any number. */
   genai_opt_int32 uses;
-  /* - */
+  /* The setup to which sessions are bound. */
   const genai_live_client_setup *bidi_generate_content_setup;
-  /* - */
+  /* Which fields of that setup are locked, separated by commas, such as "model,generationConfig.temperature"; all when
+   * absent. */
   const char *field_mask;
 };
 
