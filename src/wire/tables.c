@@ -4,127 +4,207 @@
 static const char *const http_element_location_texts[] = {
   "HTTP_IN_UNSPECIFIED", "HTTP_IN_QUERY", "HTTP_IN_HEADER", "HTTP_IN_PATH", "HTTP_IN_BODY", "HTTP_IN_COOKIE"
 };
-static const uint8_t http_element_location_sizes[] = { 19, 13, 14, 12, 12, 14 };
-const wire_enum wire_enum_http_element_location = { "HttpElementLocation", 6, http_element_location_texts, http_element_location_sizes };
+static const uint8_t http_element_location_sizes[] = {
+  19, 13, 14, 12, 12, 14
+};
+const wire_enum wire_enum_http_element_location = {
+  "HttpElementLocation", 6, http_element_location_texts, http_element_location_sizes
+};
 
 static const char *const auth_type_texts[] = {
   "AUTH_TYPE_UNSPECIFIED", "NO_AUTH", "API_KEY_AUTH", "HTTP_BASIC_AUTH", "GOOGLE_SERVICE_ACCOUNT_AUTH", "OAUTH",
   "OIDC_AUTH"
 };
-static const uint8_t auth_type_sizes[] = { 21, 7, 12, 15, 27, 5, 9 };
-const wire_enum wire_enum_auth_type = { "AuthType", 7, auth_type_texts, auth_type_sizes };
+static const uint8_t auth_type_sizes[] = {
+  21, 7, 12, 15, 27, 5, 9
+};
+const wire_enum wire_enum_auth_type = {
+  "AuthType", 7, auth_type_texts, auth_type_sizes
+};
 
 static const char *const part_media_resolution_level_texts[] = {
   "MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH",
   "MEDIA_RESOLUTION_ULTRA_HIGH"
 };
-static const uint8_t part_media_resolution_level_sizes[] = { 28, 20, 23, 21, 27 };
-const wire_enum wire_enum_part_media_resolution_level = { "PartMediaResolutionLevel", 5, part_media_resolution_level_texts, part_media_resolution_level_sizes };
+static const uint8_t part_media_resolution_level_sizes[] = {
+  28, 20, 23, 21, 27
+};
+const wire_enum wire_enum_part_media_resolution_level = {
+  "PartMediaResolutionLevel", 5, part_media_resolution_level_texts, part_media_resolution_level_sizes
+};
 
 static const char *const language_texts[] = {
   "LANGUAGE_UNSPECIFIED", "PYTHON"
 };
-static const uint8_t language_sizes[] = { 20, 6 };
-const wire_enum wire_enum_language = { "Language", 2, language_texts, language_sizes };
+static const uint8_t language_sizes[] = {
+  20, 6
+};
+const wire_enum wire_enum_language = {
+  "Language", 2, language_texts, language_sizes
+};
 
 static const char *const outcome_texts[] = {
   "OUTCOME_UNSPECIFIED", "OUTCOME_OK", "OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED"
 };
-static const uint8_t outcome_sizes[] = { 19, 10, 14, 25 };
-const wire_enum wire_enum_outcome = { "Outcome", 4, outcome_texts, outcome_sizes };
+static const uint8_t outcome_sizes[] = {
+  19, 10, 14, 25
+};
+const wire_enum wire_enum_outcome = {
+  "Outcome", 4, outcome_texts, outcome_sizes
+};
 
 static const char *const function_response_scheduling_texts[] = {
   "SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"
 };
-static const uint8_t function_response_scheduling_sizes[] = { 22, 6, 9, 9 };
-const wire_enum wire_enum_function_response_scheduling = { "FunctionResponseScheduling", 4, function_response_scheduling_texts, function_response_scheduling_sizes };
+static const uint8_t function_response_scheduling_sizes[] = {
+  22, 6, 9, 9
+};
+const wire_enum wire_enum_function_response_scheduling = {
+  "FunctionResponseScheduling", 4, function_response_scheduling_texts, function_response_scheduling_sizes
+};
 
 static const char *const media_processing_texts[] = {
   NULL, "STATIC", "AGENTIC"
 };
-static const uint8_t media_processing_sizes[] = { 0, 6, 7 };
-const wire_enum wire_enum_media_processing = { "MediaProcessing", 3, media_processing_texts, media_processing_sizes };
+static const uint8_t media_processing_sizes[] = {
+  0, 6, 7
+};
+const wire_enum wire_enum_media_processing = {
+  "MediaProcessing", 3, media_processing_texts, media_processing_sizes
+};
 
 static const char *const tool_type_texts[] = {
   "TOOL_TYPE_UNSPECIFIED", "GOOGLE_SEARCH_WEB", "GOOGLE_SEARCH_IMAGE", "URL_CONTEXT", "GOOGLE_MAPS", "FILE_SEARCH",
   "MEDIA_PROCESSING"
 };
-static const uint8_t tool_type_sizes[] = { 21, 17, 19, 11, 11, 11, 16 };
-const wire_enum wire_enum_tool_type = { "ToolType", 7, tool_type_texts, tool_type_sizes };
+static const uint8_t tool_type_sizes[] = {
+  21, 17, 19, 11, 11, 11, 16
+};
+const wire_enum wire_enum_tool_type = {
+  "ToolType", 7, tool_type_texts, tool_type_sizes
+};
 
 static const char *const type_texts[] = {
   "TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"
 };
-static const uint8_t type_sizes[] = { 16, 6, 6, 7, 7, 5, 6, 4 };
-const wire_enum wire_enum_type = { "Type", 8, type_texts, type_sizes };
+static const uint8_t type_sizes[] = {
+  16, 6, 6, 7, 7, 5, 6, 4
+};
+const wire_enum wire_enum_type = {
+  "Type", 8, type_texts, type_sizes
+};
 
 static const char *const api_spec_texts[] = {
   "API_SPEC_UNSPECIFIED", "SIMPLE_SEARCH", "ELASTIC_SEARCH"
 };
-static const uint8_t api_spec_sizes[] = { 20, 13, 14 };
-const wire_enum wire_enum_api_spec = { "ApiSpec", 3, api_spec_texts, api_spec_sizes };
+static const uint8_t api_spec_sizes[] = {
+  20, 13, 14
+};
+const wire_enum wire_enum_api_spec = {
+  "ApiSpec", 3, api_spec_texts, api_spec_sizes
+};
 
 static const char *const behavior_texts[] = {
   "UNSPECIFIED", "BLOCKING", "NON_BLOCKING"
 };
-static const uint8_t behavior_sizes[] = { 11, 8, 12 };
-const wire_enum wire_enum_behavior = { "Behavior", 3, behavior_texts, behavior_sizes };
+static const uint8_t behavior_sizes[] = {
+  11, 8, 12
+};
+const wire_enum wire_enum_behavior = {
+  "Behavior", 3, behavior_texts, behavior_sizes
+};
 
 static const char *const phish_block_threshold_texts[] = {
   "PHISH_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_HIGH_AND_ABOVE",
   "BLOCK_HIGHER_AND_ABOVE", "BLOCK_VERY_HIGH_AND_ABOVE", "BLOCK_ONLY_EXTREMELY_HIGH"
 };
-static const uint8_t phish_block_threshold_sizes[] = { 33, 19, 22, 20, 22, 25, 25 };
-const wire_enum wire_enum_phish_block_threshold = { "PhishBlockThreshold", 7, phish_block_threshold_texts, phish_block_threshold_sizes };
+static const uint8_t phish_block_threshold_sizes[] = {
+  33, 19, 22, 20, 22, 25, 25
+};
+const wire_enum wire_enum_phish_block_threshold = {
+  "PhishBlockThreshold", 7, phish_block_threshold_texts, phish_block_threshold_sizes
+};
 
 static const char *const dynamic_retrieval_config_mode_texts[] = {
   "MODE_UNSPECIFIED", "MODE_DYNAMIC"
 };
-static const uint8_t dynamic_retrieval_config_mode_sizes[] = { 16, 12 };
-const wire_enum wire_enum_dynamic_retrieval_config_mode = { "DynamicRetrievalConfigMode", 2, dynamic_retrieval_config_mode_texts, dynamic_retrieval_config_mode_sizes };
+static const uint8_t dynamic_retrieval_config_mode_sizes[] = {
+  16, 12
+};
+const wire_enum wire_enum_dynamic_retrieval_config_mode = {
+  "DynamicRetrievalConfigMode", 2, dynamic_retrieval_config_mode_texts, dynamic_retrieval_config_mode_sizes
+};
 
 static const char *const environment_texts[] = {
   "ENVIRONMENT_UNSPECIFIED", "ENVIRONMENT_BROWSER", "ENVIRONMENT_MOBILE", "ENVIRONMENT_DESKTOP"
 };
-static const uint8_t environment_sizes[] = { 23, 19, 18, 19 };
-const wire_enum wire_enum_environment = { "Environment", 4, environment_texts, environment_sizes };
+static const uint8_t environment_sizes[] = {
+  23, 19, 18, 19
+};
+const wire_enum wire_enum_environment = {
+  "Environment", 4, environment_texts, environment_sizes
+};
 
 static const char *const safety_policy_texts[] = {
   "SAFETY_POLICY_UNSPECIFIED", "FINANCIAL_TRANSACTIONS", "SENSITIVE_DATA_MODIFICATION", "COMMUNICATION_TOOL",
   "ACCOUNT_CREATION", "DATA_MODIFICATION", "USER_CONSENT_MANAGEMENT", "LEGAL_TERMS_AND_AGREEMENTS"
 };
-static const uint8_t safety_policy_sizes[] = { 25, 22, 27, 18, 16, 17, 23, 26 };
-const wire_enum wire_enum_safety_policy = { "SafetyPolicy", 8, safety_policy_texts, safety_policy_sizes };
+static const uint8_t safety_policy_sizes[] = {
+  25, 22, 27, 18, 16, 17, 23, 26
+};
+const wire_enum wire_enum_safety_policy = {
+  "SafetyPolicy", 8, safety_policy_texts, safety_policy_sizes
+};
 
 static const char *const modality_texts[] = {
   "MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO"
 };
-static const uint8_t modality_sizes[] = { 20, 4, 5, 5, 5 };
-const wire_enum wire_enum_modality = { "Modality", 5, modality_texts, modality_sizes };
+static const uint8_t modality_sizes[] = {
+  20, 4, 5, 5, 5
+};
+const wire_enum wire_enum_modality = {
+  "Modality", 5, modality_texts, modality_sizes
+};
 
 static const char *const media_resolution_texts[] = {
   "MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH"
 };
-static const uint8_t media_resolution_sizes[] = { 28, 20, 23, 21 };
-const wire_enum wire_enum_media_resolution = { "MediaResolution", 4, media_resolution_texts, media_resolution_sizes };
+static const uint8_t media_resolution_sizes[] = {
+  28, 20, 23, 21
+};
+const wire_enum wire_enum_media_resolution = {
+  "MediaResolution", 4, media_resolution_texts, media_resolution_sizes
+};
 
 static const char *const thinking_level_texts[] = {
   "THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH"
 };
-static const uint8_t thinking_level_sizes[] = { 26, 7, 3, 6, 4 };
-const wire_enum wire_enum_thinking_level = { "ThinkingLevel", 5, thinking_level_texts, thinking_level_sizes };
+static const uint8_t thinking_level_sizes[] = {
+  26, 7, 3, 6, 4
+};
+const wire_enum wire_enum_thinking_level = {
+  "ThinkingLevel", 5, thinking_level_texts, thinking_level_sizes
+};
 
 static const char *const audio_transcription_mode_texts[] = {
   NULL, "VERBATIM", "SMART"
 };
-static const uint8_t audio_transcription_mode_sizes[] = { 0, 8, 5 };
-const wire_enum wire_enum_audio_transcription_mode = { "AudioTranscriptionMode", 3, audio_transcription_mode_texts, audio_transcription_mode_sizes };
+static const uint8_t audio_transcription_mode_sizes[] = {
+  0, 8, 5
+};
+const wire_enum wire_enum_audio_transcription_mode = {
+  "AudioTranscriptionMode", 3, audio_transcription_mode_texts, audio_transcription_mode_sizes
+};
 
 static const char *const delivery_texts[] = {
   "DELIVERY_UNSPECIFIED", "INLINE", "URI"
 };
-static const uint8_t delivery_sizes[] = { 20, 6, 3 };
-const wire_enum wire_enum_delivery = { "Delivery", 3, delivery_texts, delivery_sizes };
+static const uint8_t delivery_sizes[] = {
+  20, 6, 3
+};
+const wire_enum wire_enum_delivery = {
+  "Delivery", 3, delivery_texts, delivery_sizes
+};
 
 static const char *const aspect_ratio_texts[] = {
   "ASPECT_RATIO_UNSPECIFIED", "ASPECT_RATIO_ONE_BY_ONE", "ASPECT_RATIO_TWO_BY_THREE", "ASPECT_RATIO_THREE_BY_TWO",
@@ -132,45 +212,73 @@ static const char *const aspect_ratio_texts[] = {
   "ASPECT_RATIO_NINE_BY_SIXTEEN", "ASPECT_RATIO_SIXTEEN_BY_NINE", "ASPECT_RATIO_TWENTY_ONE_BY_NINE",
   "ASPECT_RATIO_ONE_BY_EIGHT", "ASPECT_RATIO_EIGHT_BY_ONE", "ASPECT_RATIO_ONE_BY_FOUR", "ASPECT_RATIO_FOUR_BY_ONE"
 };
-static const uint8_t aspect_ratio_sizes[] = { 24, 23, 25, 25, 26, 26, 25, 25, 28, 28, 31, 25, 25, 24, 24 };
-const wire_enum wire_enum_aspect_ratio = { "AspectRatio", 15, aspect_ratio_texts, aspect_ratio_sizes };
+static const uint8_t aspect_ratio_sizes[] = {
+  24, 23, 25, 25, 26, 26, 25, 25, 28, 28, 31, 25, 25, 24, 24
+};
+const wire_enum wire_enum_aspect_ratio = {
+  "AspectRatio", 15, aspect_ratio_texts, aspect_ratio_sizes
+};
 
 static const char *const image_size_texts[] = {
   "IMAGE_SIZE_UNSPECIFIED", "IMAGE_SIZE_FIVE_TWELVE", "IMAGE_SIZE_ONE_K", "IMAGE_SIZE_TWO_K", "IMAGE_SIZE_FOUR_K"
 };
-static const uint8_t image_size_sizes[] = { 22, 22, 16, 16, 17 };
-const wire_enum wire_enum_image_size = { "ImageSize", 5, image_size_texts, image_size_sizes };
+static const uint8_t image_size_sizes[] = {
+  22, 22, 16, 16, 17
+};
+const wire_enum wire_enum_image_size = {
+  "ImageSize", 5, image_size_texts, image_size_sizes
+};
 
 static const char *const feature_selection_preference_texts[] = {
   "FEATURE_SELECTION_PREFERENCE_UNSPECIFIED", "PRIORITIZE_QUALITY", "BALANCED", "PRIORITIZE_COST"
 };
-static const uint8_t feature_selection_preference_sizes[] = { 40, 18, 8, 15 };
-const wire_enum wire_enum_feature_selection_preference = { "FeatureSelectionPreference", 4, feature_selection_preference_texts, feature_selection_preference_sizes };
+static const uint8_t feature_selection_preference_sizes[] = {
+  40, 18, 8, 15
+};
+const wire_enum wire_enum_feature_selection_preference = {
+  "FeatureSelectionPreference", 4, feature_selection_preference_texts, feature_selection_preference_sizes
+};
 
 static const char *const start_sensitivity_texts[] = {
   "START_SENSITIVITY_UNSPECIFIED", "START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"
 };
-static const uint8_t start_sensitivity_sizes[] = { 29, 22, 21 };
-const wire_enum wire_enum_start_sensitivity = { "StartSensitivity", 3, start_sensitivity_texts, start_sensitivity_sizes };
+static const uint8_t start_sensitivity_sizes[] = {
+  29, 22, 21
+};
+const wire_enum wire_enum_start_sensitivity = {
+  "StartSensitivity", 3, start_sensitivity_texts, start_sensitivity_sizes
+};
 
 static const char *const end_sensitivity_texts[] = {
   "END_SENSITIVITY_UNSPECIFIED", "END_SENSITIVITY_HIGH", "END_SENSITIVITY_LOW"
 };
-static const uint8_t end_sensitivity_sizes[] = { 27, 20, 19 };
-const wire_enum wire_enum_end_sensitivity = { "EndSensitivity", 3, end_sensitivity_texts, end_sensitivity_sizes };
+static const uint8_t end_sensitivity_sizes[] = {
+  27, 20, 19
+};
+const wire_enum wire_enum_end_sensitivity = {
+  "EndSensitivity", 3, end_sensitivity_texts, end_sensitivity_sizes
+};
 
 static const char *const activity_handling_texts[] = {
   "ACTIVITY_HANDLING_UNSPECIFIED", "START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"
 };
-static const uint8_t activity_handling_sizes[] = { 29, 28, 15 };
-const wire_enum wire_enum_activity_handling = { "ActivityHandling", 3, activity_handling_texts, activity_handling_sizes };
+static const uint8_t activity_handling_sizes[] = {
+  29, 28, 15
+};
+const wire_enum wire_enum_activity_handling = {
+  "ActivityHandling", 3, activity_handling_texts, activity_handling_sizes
+};
 
 static const char *const turn_coverage_texts[] = {
   "TURN_COVERAGE_UNSPECIFIED", "TURN_INCLUDES_ONLY_ACTIVITY", "TURN_INCLUDES_ALL_INPUT",
   "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"
 };
-static const uint8_t turn_coverage_sizes[] = { 25, 27, 23, 42 };
-const wire_enum wire_enum_turn_coverage = { "TurnCoverage", 4, turn_coverage_texts, turn_coverage_sizes };
+static const uint8_t turn_coverage_sizes[] = {
+  25, 27, 23, 42
+};
+const wire_enum wire_enum_turn_coverage = {
+  "TurnCoverage", 4, turn_coverage_texts, turn_coverage_sizes
+};
 
 static const char *const harm_category_texts[] = {
   "HARM_CATEGORY_UNSPECIFIED", "HARM_CATEGORY_HARASSMENT", "HARM_CATEGORY_HATE_SPEECH",
@@ -178,28 +286,44 @@ static const char *const harm_category_texts[] = {
   "HARM_CATEGORY_JAILBREAK", "HARM_CATEGORY_IMAGE_HATE", "HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT",
   "HARM_CATEGORY_IMAGE_HARASSMENT", "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT"
 };
-static const uint8_t harm_category_sizes[] = { 25, 24, 25, 31, 31, 29, 23, 24, 37, 30, 37 };
-const wire_enum wire_enum_harm_category = { "HarmCategory", 11, harm_category_texts, harm_category_sizes };
+static const uint8_t harm_category_sizes[] = {
+  25, 24, 25, 31, 31, 29, 23, 24, 37, 30, 37
+};
+const wire_enum wire_enum_harm_category = {
+  "HarmCategory", 11, harm_category_texts, harm_category_sizes
+};
 
 static const char *const harm_block_method_texts[] = {
   "HARM_BLOCK_METHOD_UNSPECIFIED", "SEVERITY", "PROBABILITY"
 };
-static const uint8_t harm_block_method_sizes[] = { 29, 8, 11 };
-const wire_enum wire_enum_harm_block_method = { "HarmBlockMethod", 3, harm_block_method_texts, harm_block_method_sizes };
+static const uint8_t harm_block_method_sizes[] = {
+  29, 8, 11
+};
+const wire_enum wire_enum_harm_block_method = {
+  "HarmBlockMethod", 3, harm_block_method_texts, harm_block_method_sizes
+};
 
 static const char *const harm_block_threshold_texts[] = {
   "HARM_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE",
   "OFF"
 };
-static const uint8_t harm_block_threshold_sizes[] = { 32, 19, 22, 15, 10, 3 };
-const wire_enum wire_enum_harm_block_threshold = { "HarmBlockThreshold", 6, harm_block_threshold_texts, harm_block_threshold_sizes };
+static const uint8_t harm_block_threshold_sizes[] = {
+  32, 19, 22, 15, 10, 3
+};
+const wire_enum wire_enum_harm_block_threshold = {
+  "HarmBlockThreshold", 6, harm_block_threshold_texts, harm_block_threshold_sizes
+};
 
 static const char *const url_retrieval_status_texts[] = {
   "URL_RETRIEVAL_STATUS_UNSPECIFIED", "URL_RETRIEVAL_STATUS_SUCCESS", "URL_RETRIEVAL_STATUS_ERROR",
   "URL_RETRIEVAL_STATUS_PAYWALL", "URL_RETRIEVAL_STATUS_UNSAFE"
 };
-static const uint8_t url_retrieval_status_sizes[] = { 32, 28, 26, 28, 27 };
-const wire_enum wire_enum_url_retrieval_status = { "UrlRetrievalStatus", 5, url_retrieval_status_texts, url_retrieval_status_sizes };
+static const uint8_t url_retrieval_status_sizes[] = {
+  32, 28, 26, 28, 27
+};
+const wire_enum wire_enum_url_retrieval_status = {
+  "UrlRetrievalStatus", 5, url_retrieval_status_texts, url_retrieval_status_sizes
+};
 
 static const char *const turn_complete_reason_texts[] = {
   "TURN_COMPLETE_REASON_UNSPECIFIED", "MALFORMED_FUNCTION_CALL", "RESPONSE_REJECTED", "NEED_MORE_INPUT",
@@ -211,382 +335,621 @@ static const char *const turn_complete_reason_texts[] = {
   "GENERATED_IMAGE_PROMINENT_PEOPLE_DETECTED_BY_REWRITER", "GENERATED_IMAGE_IDENTIFIABLE_PEOPLE",
   "GENERATED_IMAGE_MINORS", "OUTPUT_IMAGE_IP_PROHIBITED", "GENERATED_OTHER", "MAX_REGENERATION_REACHED"
 };
-static const uint8_t turn_complete_reason_sizes[] = { 32, 23, 17, 15, 24, 30, 46, 21, 44, 26, 11, 19, 9, 34, 22, 24, 22, 22, 28, 27, 26, 25, 53, 35, 22, 26, 15, 24 };
-const wire_enum wire_enum_turn_complete_reason = { "TurnCompleteReason", 28, turn_complete_reason_texts, turn_complete_reason_sizes };
+static const uint8_t turn_complete_reason_sizes[] = {
+  32, 23, 17, 15, 24, 30, 46, 21, 44, 26, 11, 19, 9, 34, 22, 24, 22, 22, 28, 27, 26, 25, 53, 35, 22, 26, 15, 24
+};
+const wire_enum wire_enum_turn_complete_reason = {
+  "TurnCompleteReason", 28, turn_complete_reason_texts, turn_complete_reason_sizes
+};
 
 static const char *const interaction_status_texts[] = {
   "INTERACTION_STATUS_UNSPECIFIED", "IN_PROGRESS", "REQUIRES_ACTION", "IDLE"
 };
-static const uint8_t interaction_status_sizes[] = { 30, 11, 15, 4 };
-const wire_enum wire_enum_interaction_status = { "InteractionStatus", 4, interaction_status_texts, interaction_status_sizes };
+static const uint8_t interaction_status_sizes[] = {
+  30, 11, 15, 4
+};
+const wire_enum wire_enum_interaction_status = {
+  "InteractionStatus", 4, interaction_status_texts, interaction_status_sizes
+};
 
 static const char *const media_modality_texts[] = {
   "MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT"
 };
-static const uint8_t media_modality_sizes[] = { 20, 4, 5, 5, 5, 8 };
-const wire_enum wire_enum_media_modality = { "MediaModality", 6, media_modality_texts, media_modality_sizes };
+static const uint8_t media_modality_sizes[] = {
+  20, 4, 5, 5, 5, 8
+};
+const wire_enum wire_enum_media_modality = {
+  "MediaModality", 6, media_modality_texts, media_modality_sizes
+};
 
 static const char *const traffic_type_texts[] = {
   "TRAFFIC_TYPE_UNSPECIFIED", "ON_DEMAND", "ON_DEMAND_PRIORITY", "ON_DEMAND_FLEX", "PROVISIONED_THROUGHPUT",
   "ON_DEMAND_OFFPEAK"
 };
-static const uint8_t traffic_type_sizes[] = { 24, 9, 18, 14, 22, 17 };
-const wire_enum wire_enum_traffic_type = { "TrafficType", 6, traffic_type_texts, traffic_type_sizes };
+static const uint8_t traffic_type_sizes[] = {
+  24, 9, 18, 14, 22, 17
+};
+const wire_enum wire_enum_traffic_type = {
+  "TrafficType", 6, traffic_type_texts, traffic_type_sizes
+};
 
 static const char *const service_tier_texts[] = {
   "unspecified", "flex", "standard", "priority"
 };
-static const uint8_t service_tier_sizes[] = { 11, 4, 8, 8 };
-const wire_enum wire_enum_service_tier = { "ServiceTier", 4, service_tier_texts, service_tier_sizes };
+static const uint8_t service_tier_sizes[] = {
+  11, 4, 8, 8
+};
+const wire_enum wire_enum_service_tier = {
+  "ServiceTier", 4, service_tier_texts, service_tier_sizes
+};
 
 static const char *const vad_signal_type_texts[] = {
   "VAD_SIGNAL_TYPE_UNSPECIFIED", "VAD_SIGNAL_TYPE_SOS", "VAD_SIGNAL_TYPE_EOS"
 };
-static const uint8_t vad_signal_type_sizes[] = { 27, 19, 19 };
-const wire_enum wire_enum_vad_signal_type = { "VadSignalType", 3, vad_signal_type_texts, vad_signal_type_sizes };
+static const uint8_t vad_signal_type_sizes[] = {
+  27, 19, 19
+};
+const wire_enum wire_enum_vad_signal_type = {
+  "VadSignalType", 3, vad_signal_type_texts, vad_signal_type_sizes
+};
 
 static const char *const voice_activity_type_texts[] = {
   "TYPE_UNSPECIFIED", "ACTIVITY_START", "ACTIVITY_END"
 };
-static const uint8_t voice_activity_type_sizes[] = { 16, 14, 12 };
-const wire_enum wire_enum_voice_activity_type = { "VoiceActivityType", 3, voice_activity_type_texts, voice_activity_type_sizes };
+static const uint8_t voice_activity_type_sizes[] = {
+  16, 14, 12
+};
+const wire_enum wire_enum_voice_activity_type = {
+  "VoiceActivityType", 3, voice_activity_type_texts, voice_activity_type_sizes
+};
 
 static const char *const scale_texts[] = {
   "SCALE_UNSPECIFIED", "C_MAJOR_A_MINOR", "D_FLAT_MAJOR_B_FLAT_MINOR", "D_MAJOR_B_MINOR", "E_FLAT_MAJOR_C_MINOR",
   "E_MAJOR_D_FLAT_MINOR", "F_MAJOR_D_MINOR", "G_FLAT_MAJOR_E_FLAT_MINOR", "G_MAJOR_E_MINOR", "A_FLAT_MAJOR_F_MINOR",
   "A_MAJOR_G_FLAT_MINOR", "B_FLAT_MAJOR_G_MINOR", "B_MAJOR_A_FLAT_MINOR"
 };
-static const uint8_t scale_sizes[] = { 17, 15, 25, 15, 20, 20, 15, 25, 15, 20, 20, 20, 20 };
-const wire_enum wire_enum_scale = { "Scale", 13, scale_texts, scale_sizes };
+static const uint8_t scale_sizes[] = {
+  17, 15, 25, 15, 20, 20, 15, 25, 15, 20, 20, 20, 20
+};
+const wire_enum wire_enum_scale = {
+  "Scale", 13, scale_texts, scale_sizes
+};
 
 static const char *const music_generation_mode_texts[] = {
   "MUSIC_GENERATION_MODE_UNSPECIFIED", "QUALITY", "DIVERSITY", "VOCALIZATION"
 };
-static const uint8_t music_generation_mode_sizes[] = { 33, 7, 9, 12 };
-const wire_enum wire_enum_music_generation_mode = { "MusicGenerationMode", 4, music_generation_mode_texts, music_generation_mode_sizes };
+static const uint8_t music_generation_mode_sizes[] = {
+  33, 7, 9, 12
+};
+const wire_enum wire_enum_music_generation_mode = {
+  "MusicGenerationMode", 4, music_generation_mode_texts, music_generation_mode_sizes
+};
 
 static const char *const live_music_playback_control_texts[] = {
   "PLAYBACK_CONTROL_UNSPECIFIED", "PLAY", "PAUSE", "STOP", "RESET_CONTEXT"
 };
-static const uint8_t live_music_playback_control_sizes[] = { 28, 4, 5, 4, 13 };
-const wire_enum wire_enum_live_music_playback_control = { "LiveMusicPlaybackControl", 5, live_music_playback_control_texts, live_music_playback_control_sizes };
+static const uint8_t live_music_playback_control_sizes[] = {
+  28, 4, 5, 4, 13
+};
+const wire_enum wire_enum_live_music_playback_control = {
+  "LiveMusicPlaybackControl", 5, live_music_playback_control_texts, live_music_playback_control_sizes
+};
 
 static const wire_field api_key_config_fields[] = {
-  { "apiKeySecret", "api_key_secret", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_key_config, api_key_secret), 0, { NULL } },
-  { "apiKeyString", "api_key_string", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_key_config, api_key_string), 0, { NULL } },
-  { "httpElementLocation", "http_element_location", NULL, 19, 21, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_key_config, http_element_location), offsetof(genai_api_key_config, http_element_location_text), { .enumeration = &wire_enum_http_element_location } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_key_config, name), 0, { NULL } },
+  { "apiKeySecret", "api_key_secret", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_api_key_config, api_key_secret), 0, { NULL } },
+  { "apiKeyString", "api_key_string", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_api_key_config, api_key_string), 0, { NULL } },
+  { "httpElementLocation", "http_element_location", NULL, 19, 21, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_api_key_config, http_element_location), offsetof(genai_api_key_config, http_element_location_text),
+    { .enumeration = &wire_enum_http_element_location } },
+  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_key_config, name),
+    0, { NULL } },
 };
 static const uint8_t api_key_config_names[] = {
   4, 3, 3, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2
 };
-const wire_message wire_api_key_config = { "ApiKeyConfig", sizeof(genai_api_key_config), 4, 15, api_key_config_fields, api_key_config_names };
+const wire_message wire_api_key_config = {
+  "ApiKeyConfig", sizeof(genai_api_key_config), 4, 15, api_key_config_fields, api_key_config_names
+};
 
 static const wire_field auth_config_google_service_account_config_fields[] = {
-  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config_google_service_account_config, service_account), 0, { NULL } },
+  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_config_google_service_account_config, service_account), 0, { NULL } },
 };
 static const uint8_t auth_config_google_service_account_config_names[] = {
   1, 1, 0, 0
 };
-const wire_message wire_auth_config_google_service_account_config = { "AuthConfigGoogleServiceAccountConfig", sizeof(genai_auth_config_google_service_account_config), 1, 3, auth_config_google_service_account_config_fields, auth_config_google_service_account_config_names };
+const wire_message wire_auth_config_google_service_account_config = {
+  "AuthConfigGoogleServiceAccountConfig", sizeof(genai_auth_config_google_service_account_config), 1, 3,
+  auth_config_google_service_account_config_fields, auth_config_google_service_account_config_names
+};
 
 static const wire_field auth_config_http_basic_auth_config_fields[] = {
-  { "credentialSecret", "credential_secret", NULL, 16, 17, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config_http_basic_auth_config, credential_secret), 0, { NULL } },
+  { "credentialSecret", "credential_secret", NULL, 16, 17, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_config_http_basic_auth_config, credential_secret), 0, { NULL } },
 };
 static const uint8_t auth_config_http_basic_auth_config_names[] = {
   0, 1, 1, 0
 };
-const wire_message wire_auth_config_http_basic_auth_config = { "AuthConfigHttpBasicAuthConfig", sizeof(genai_auth_config_http_basic_auth_config), 1, 3, auth_config_http_basic_auth_config_fields, auth_config_http_basic_auth_config_names };
+const wire_message wire_auth_config_http_basic_auth_config = {
+  "AuthConfigHttpBasicAuthConfig", sizeof(genai_auth_config_http_basic_auth_config), 1, 3,
+  auth_config_http_basic_auth_config_fields, auth_config_http_basic_auth_config_names
+};
 
 static const wire_field auth_config_oauth_config_fields[] = {
-  { "accessToken", "access_token", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config_oauth_config, access_token), 0, { NULL } },
-  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config_oauth_config, service_account), 0, { NULL } },
+  { "accessToken", "access_token", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_config_oauth_config, access_token), 0, { NULL } },
+  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_config_oauth_config, service_account), 0, { NULL } },
 };
 static const uint8_t auth_config_oauth_config_names[] = {
   2, 1, 0, 0, 1, 2, 0, 0
 };
-const wire_message wire_auth_config_oauth_config = { "AuthConfigOauthConfig", sizeof(genai_auth_config_oauth_config), 2, 7, auth_config_oauth_config_fields, auth_config_oauth_config_names };
+const wire_message wire_auth_config_oauth_config = {
+  "AuthConfigOauthConfig", sizeof(genai_auth_config_oauth_config), 2, 7, auth_config_oauth_config_fields,
+  auth_config_oauth_config_names
+};
 
 static const wire_field auth_config_oidc_config_fields[] = {
-  { "idToken", "id_token", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config_oidc_config, id_token), 0, { NULL } },
-  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config_oidc_config, service_account), 0, { NULL } },
+  { "idToken", "id_token", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_config_oidc_config, id_token), 0, { NULL } },
+  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_config_oidc_config, service_account), 0, { NULL } },
 };
 static const uint8_t auth_config_oidc_config_names[] = {
   2, 1, 1, 0, 0, 2, 0, 0
 };
-const wire_message wire_auth_config_oidc_config = { "AuthConfigOidcConfig", sizeof(genai_auth_config_oidc_config), 2, 7, auth_config_oidc_config_fields, auth_config_oidc_config_names };
+const wire_message wire_auth_config_oidc_config = {
+  "AuthConfigOidcConfig", sizeof(genai_auth_config_oidc_config), 2, 7, auth_config_oidc_config_fields,
+  auth_config_oidc_config_names
+};
 
 static const wire_field auth_config_fields[] = {
-  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config, api_key), 0, { NULL } },
-  { "apiKeyConfig", "api_key_config", NULL, 12, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, api_key_config), 0, { .message = &wire_api_key_config } },
-  { "authType", "auth_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, auth_type), offsetof(genai_auth_config, auth_type_text), { .enumeration = &wire_enum_auth_type } },
-  { "googleServiceAccountConfig", "google_service_account_config", NULL, 26, 29, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, google_service_account_config), 0, { .message = &wire_auth_config_google_service_account_config } },
-  { "httpBasicAuthConfig", "http_basic_auth_config", NULL, 19, 22, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, http_basic_auth_config), 0, { .message = &wire_auth_config_http_basic_auth_config } },
-  { "oauthConfig", "oauth_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, oauth_config), 0, { .message = &wire_auth_config_oauth_config } },
-  { "oidcConfig", "oidc_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, oidc_config), 0, { .message = &wire_auth_config_oidc_config } },
+  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config,
+    api_key), 0, { NULL } },
+  { "apiKeyConfig", "api_key_config", NULL, 12, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_auth_config, api_key_config), 0, { .message = &wire_api_key_config } },
+  { "authType", "auth_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_auth_config, auth_type), offsetof(genai_auth_config, auth_type_text), { .enumeration =
+    &wire_enum_auth_type } },
+  { "googleServiceAccountConfig", "google_service_account_config", NULL, 26, 29, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, google_service_account_config), 0, { .message =
+    &wire_auth_config_google_service_account_config } },
+  { "httpBasicAuthConfig", "http_basic_auth_config", NULL, 19, 22, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX,
+    false, offsetof(genai_auth_config, http_basic_auth_config), 0, { .message =
+    &wire_auth_config_http_basic_auth_config } },
+  { "oauthConfig", "oauth_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_auth_config, oauth_config), 0, { .message = &wire_auth_config_oauth_config } },
+  { "oidcConfig", "oidc_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_auth_config, oidc_config), 0, { .message = &wire_auth_config_oidc_config } },
 };
 static const uint8_t auth_config_names[] = {
   1, 0, 5, 0, 3, 2, 5, 7, 6, 6, 4, 7, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 3, 0, 0, 1, 0, 0
 };
-const wire_message wire_auth_config = { "AuthConfig", sizeof(genai_auth_config), 7, 31, auth_config_fields, auth_config_names };
+const wire_message wire_auth_config = {
+  "AuthConfig", sizeof(genai_auth_config), 7, 31, auth_config_fields, auth_config_names
+};
 
 static const wire_field api_auth_api_key_config_fields[] = {
-  { "apiKeySecretVersion", "api_key_secret_version", NULL, 19, 22, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_auth_api_key_config, api_key_secret_version), 0, { NULL } },
-  { "apiKeyString", "api_key_string", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_auth_api_key_config, api_key_string), 0, { NULL } },
+  { "apiKeySecretVersion", "api_key_secret_version", NULL, 19, 22, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_api_auth_api_key_config, api_key_secret_version), 0, { NULL } },
+  { "apiKeyString", "api_key_string", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_api_auth_api_key_config, api_key_string), 0, { NULL } },
 };
 static const uint8_t api_auth_api_key_config_names[] = {
   0, 1, 0, 0, 1, 2, 0, 2
 };
-const wire_message wire_api_auth_api_key_config = { "ApiAuthApiKeyConfig", sizeof(genai_api_auth_api_key_config), 2, 7, api_auth_api_key_config_fields, api_auth_api_key_config_names };
+const wire_message wire_api_auth_api_key_config = {
+  "ApiAuthApiKeyConfig", sizeof(genai_api_auth_api_key_config), 2, 7, api_auth_api_key_config_fields,
+  api_auth_api_key_config_names
+};
 
 static const wire_field api_auth_fields[] = {
-  { "apiKeyConfig", "api_key_config", NULL, 12, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_auth, api_key_config), 0, { .message = &wire_api_auth_api_key_config } },
+  { "apiKeyConfig", "api_key_config", NULL, 12, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_api_auth, api_key_config), 0, { .message = &wire_api_auth_api_key_config } },
 };
 static const uint8_t api_auth_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_api_auth = { "ApiAuth", sizeof(genai_api_auth), 1, 3, api_auth_fields, api_auth_names };
+const wire_message wire_api_auth = {
+  "ApiAuth", sizeof(genai_api_auth), 1, 3, api_auth_fields, api_auth_names
+};
 
 static const wire_field blob_fields[] = {
-  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob, data), 0, { NULL } },
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob, display_name), 0, { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob, mime_type), 0, { NULL } },
+  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob, data), 0, { NULL
+    } },
+  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_blob, display_name), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob,
+    mime_type), 0, { NULL } },
 };
 static const uint8_t blob_names[] = {
   0, 0, 0, 0, 0, 0, 0, 2, 3, 1, 0, 0, 0, 0, 2, 3
 };
-const wire_message wire_blob = { "Blob", sizeof(genai_blob), 3, 15, blob_fields, blob_names };
+const wire_message wire_blob = {
+  "Blob", sizeof(genai_blob), 3, 15, blob_fields, blob_names
+};
 
 static const wire_field file_data_fields[] = {
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_data, display_name), 0, { NULL } },
-  { "fileUri", "file_uri", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_data, file_uri), 0, { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_data, mime_type), 0, { NULL } },
+  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_file_data, display_name), 0, { NULL } },
+  { "fileUri", "file_uri", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_data,
+    file_uri), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_data,
+    mime_type), 0, { NULL } },
 };
 static const uint8_t file_data_names[] = {
   0, 2, 2, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 1, 3
 };
-const wire_message wire_file_data = { "FileData", sizeof(genai_file_data), 3, 15, file_data_fields, file_data_names };
+const wire_message wire_file_data = {
+  "FileData", sizeof(genai_file_data), 3, 15, file_data_fields, file_data_names
+};
 
 static const wire_field video_metadata_fields[] = {
-  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_metadata, end_offset), 0, { NULL } },
-  { "fps", NULL, NULL, 3, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_metadata, fps), 0, { NULL } },
-  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_metadata, start_offset), 0, { NULL } },
+  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_metadata, end_offset), 0, { NULL } },
+  { "fps", NULL, NULL, 3, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_metadata, fps),
+    0, { NULL } },
+  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_metadata, start_offset), 0, { NULL } },
 };
 static const uint8_t video_metadata_names[] = {
   0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0, 1, 1, 0, 2, 0
 };
-const wire_message wire_video_metadata = { "VideoMetadata", sizeof(genai_video_metadata), 3, 15, video_metadata_fields, video_metadata_names };
+const wire_message wire_video_metadata = {
+  "VideoMetadata", sizeof(genai_video_metadata), 3, 15, video_metadata_fields, video_metadata_names
+};
 
 static const wire_field part_media_resolution_fields[] = {
-  { "level", NULL, NULL, 5, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part_media_resolution, level), offsetof(genai_part_media_resolution, level_text), { .enumeration = &wire_enum_part_media_resolution_level } },
-  { "numTokens", "num_tokens", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part_media_resolution, num_tokens), 0, { NULL } },
+  { "level", NULL, NULL, 5, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part_media_resolution,
+    level), offsetof(genai_part_media_resolution, level_text), { .enumeration = &wire_enum_part_media_resolution_level
+    } },
+  { "numTokens", "num_tokens", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part_media_resolution, num_tokens), 0, { NULL } },
 };
 static const uint8_t part_media_resolution_names[] = {
   0, 1, 2, 2, 0, 0, 0, 0
 };
-const wire_message wire_part_media_resolution = { "PartMediaResolution", sizeof(genai_part_media_resolution), 2, 7, part_media_resolution_fields, part_media_resolution_names };
+const wire_message wire_part_media_resolution = {
+  "PartMediaResolution", sizeof(genai_part_media_resolution), 2, 7, part_media_resolution_fields,
+  part_media_resolution_names
+};
 
 static const wire_field executable_code_fields[] = {
-  { "code", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code, code), 0, { NULL } },
-  { "language", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code, language), offsetof(genai_executable_code, language_text), { .enumeration = &wire_enum_language } },
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code, id), 0, { NULL } },
+  { "code", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code,
+    code), 0, { NULL } },
+  { "language", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code,
+    language), offsetof(genai_executable_code, language_text), { .enumeration = &wire_enum_language } },
+  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code, id), 0,
+    { NULL } },
 };
 static const uint8_t executable_code_names[] = {
   0, 0, 0, 0, 0, 3, 1, 2
 };
-const wire_message wire_executable_code = { "ExecutableCode", sizeof(genai_executable_code), 3, 7, executable_code_fields, executable_code_names };
+const wire_message wire_executable_code = {
+  "ExecutableCode", sizeof(genai_executable_code), 3, 7, executable_code_fields, executable_code_names
+};
 
 static const wire_field code_execution_result_fields[] = {
-  { "outcome", NULL, NULL, 7, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_code_execution_result, outcome), offsetof(genai_code_execution_result, outcome_text), { .enumeration = &wire_enum_outcome } },
-  { "output", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_code_execution_result, output), 0, { NULL } },
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_code_execution_result, id), 0, { NULL } },
+  { "outcome", NULL, NULL, 7, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_code_execution_result, outcome), offsetof(genai_code_execution_result, outcome_text), {
+    .enumeration = &wire_enum_outcome } },
+  { "output", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_code_execution_result, output), 0, { NULL } },
+  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_code_execution_result,
+    id), 0, { NULL } },
 };
 static const uint8_t code_execution_result_names[] = {
   0, 0, 1, 0, 0, 3, 0, 2
 };
-const wire_message wire_code_execution_result = { "CodeExecutionResult", sizeof(genai_code_execution_result), 3, 7, code_execution_result_fields, code_execution_result_names };
+const wire_message wire_code_execution_result = {
+  "CodeExecutionResult", sizeof(genai_code_execution_result), 3, 7, code_execution_result_fields,
+  code_execution_result_names
+};
 
 static const wire_field partial_arg_fields[] = {
-  { "boolValue", "bool_value", NULL, 9, 10, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_partial_arg, bool_value), 0, { NULL } },
-  { "jsonPath", "json_path", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_partial_arg, json_path), 0, { NULL } },
-  { "nullValue", "null_value", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_partial_arg, null_value), 0, { NULL } },
-  { "numberValue", "number_value", NULL, 11, 12, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_partial_arg, number_value), 0, { NULL } },
-  { "stringValue", "string_value", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_partial_arg, string_value), 0, { NULL } },
-  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_partial_arg, will_continue), 0, { NULL } },
+  { "boolValue", "bool_value", NULL, 9, 10, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_partial_arg, bool_value), 0, { NULL } },
+  { "jsonPath", "json_path", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_partial_arg, json_path), 0, { NULL } },
+  { "nullValue", "null_value", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_partial_arg, null_value), 0, { NULL } },
+  { "numberValue", "number_value", NULL, 11, 12, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_partial_arg, number_value), 0, { NULL } },
+  { "stringValue", "string_value", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_partial_arg, string_value), 0, { NULL } },
+  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_partial_arg, will_continue), 0, { NULL } },
 };
 static const uint8_t partial_arg_names[] = {
   2, 6, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 1, 4, 2, 5, 0, 0, 0, 0, 6, 0, 5, 0
 };
-const wire_message wire_partial_arg = { "PartialArg", sizeof(genai_partial_arg), 6, 31, partial_arg_fields, partial_arg_names };
+const wire_message wire_partial_arg = {
+  "PartialArg", sizeof(genai_partial_arg), 6, 31, partial_arg_fields, partial_arg_names
+};
 
 static const wire_field function_call_fields[] = {
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call, id), 0, { NULL } },
-  { "args", NULL, NULL, 4, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call, args_json), 0, { NULL } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call, name), 0, { NULL } },
-  { "partialArgs", "partial_args", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ONLY_VERTEX, false, offsetof(genai_function_call, partial_args), 0, { .message = &wire_partial_arg } },
-  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_function_call, will_continue), 0, { NULL } },
+  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call, id), 0, {
+    NULL } },
+  { "args", NULL, NULL, 4, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call,
+    args_json), 0, { NULL } },
+  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call, name),
+    0, { NULL } },
+  { "partialArgs", "partial_args", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_function_call, partial_args), 0, { .message = &wire_partial_arg } },
+  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_function_call, will_continue), 0, { NULL } },
 };
 static const uint8_t function_call_names[] = {
   3, 4, 5, 0, 0, 1, 0, 4, 0, 0, 0, 0, 5, 2, 0, 0
 };
-const wire_message wire_function_call = { "FunctionCall", sizeof(genai_function_call), 5, 15, function_call_fields, function_call_names };
+const wire_message wire_function_call = {
+  "FunctionCall", sizeof(genai_function_call), 5, 15, function_call_fields, function_call_names
+};
 
 static const wire_field function_response_blob_fields[] = {
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_blob, mime_type), 0, { NULL } },
-  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_blob, data), 0, { NULL } },
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_blob, display_name), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_blob, mime_type), 0, { NULL } },
+  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_blob,
+    data), 0, { NULL } },
+  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_blob, display_name), 0, { NULL } },
 };
 static const uint8_t function_response_blob_names[] = {
   0, 0, 0, 0, 0, 0, 0, 3, 1, 2, 0, 0, 0, 0, 1, 3
 };
-const wire_message wire_function_response_blob = { "FunctionResponseBlob", sizeof(genai_function_response_blob), 3, 15, function_response_blob_fields, function_response_blob_names };
+const wire_message wire_function_response_blob = {
+  "FunctionResponseBlob", sizeof(genai_function_response_blob), 3, 15, function_response_blob_fields,
+  function_response_blob_names
+};
 
 static const wire_field function_response_file_data_fields[] = {
-  { "fileUri", "file_uri", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_file_data, file_uri), 0, { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_file_data, mime_type), 0, { NULL } },
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_file_data, display_name), 0, { NULL } },
+  { "fileUri", "file_uri", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_file_data, file_uri), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_file_data, mime_type), 0, { NULL } },
+  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_file_data, display_name), 0, { NULL } },
 };
 static const uint8_t function_response_file_data_names[] = {
   0, 1, 1, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 2, 3
 };
-const wire_message wire_function_response_file_data = { "FunctionResponseFileData", sizeof(genai_function_response_file_data), 3, 15, function_response_file_data_fields, function_response_file_data_names };
+const wire_message wire_function_response_file_data = {
+  "FunctionResponseFileData", sizeof(genai_function_response_file_data), 3, 15, function_response_file_data_fields,
+  function_response_file_data_names
+};
 
 static const wire_field function_response_part_fields[] = {
-  { "inlineData", "inline_data", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_part, inline_data), 0, { .message = &wire_function_response_blob } },
-  { "fileData", "file_data", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_part, file_data), 0, { .message = &wire_function_response_file_data } },
-  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_part, media_processing), offsetof(genai_function_response_part, media_processing_text), { .enumeration = &wire_enum_media_processing } },
+  { "inlineData", "inline_data", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, inline_data), 0, { .message = &wire_function_response_blob } },
+  { "fileData", "file_data", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, file_data), 0, { .message = &wire_function_response_file_data } },
+  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, media_processing), offsetof(genai_function_response_part,
+    media_processing_text), { .enumeration = &wire_enum_media_processing } },
 };
 static const uint8_t function_response_part_names[] = {
   0, 3, 3, 2, 0, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0
 };
-const wire_message wire_function_response_part = { "FunctionResponsePart", sizeof(genai_function_response_part), 3, 15, function_response_part_fields, function_response_part_names };
+const wire_message wire_function_response_part = {
+  "FunctionResponsePart", sizeof(genai_function_response_part), 3, 15, function_response_part_fields,
+  function_response_part_names
+};
 
 static const wire_field function_response_fields[] = {
-  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_function_response, will_continue), 0, { NULL } },
-  { "scheduling", NULL, NULL, 10, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response, scheduling), offsetof(genai_function_response, scheduling_text), { .enumeration = &wire_enum_function_response_scheduling } },
-  { "parts", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_function_response, parts), 0, { .message = &wire_function_response_part } },
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response, id), 0, { NULL } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response, name), 0, { NULL } },
-  { "response", NULL, NULL, 8, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response, response_json), 0, { NULL } },
+  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+    offsetof(genai_function_response, will_continue), 0, { NULL } },
+  { "scheduling", NULL, NULL, 10, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response, scheduling), offsetof(genai_function_response, scheduling_text), { .enumeration
+    = &wire_enum_function_response_scheduling } },
+  { "parts", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_function_response,
+    parts), 0, { .message = &wire_function_response_part } },
+  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response, id),
+    0, { NULL } },
+  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response,
+    name), 0, { NULL } },
+  { "response", NULL, NULL, 8, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response,
+    response_json), 0, { NULL } },
 };
 static const uint8_t function_response_names[] = {
   5, 1, 6, 0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 3, 0, 2
 };
-const wire_message wire_function_response = { "FunctionResponse", sizeof(genai_function_response), 6, 15, function_response_fields, function_response_names };
+const wire_message wire_function_response = {
+  "FunctionResponse", sizeof(genai_function_response), 6, 15, function_response_fields, function_response_names
+};
 
 static const wire_field tool_call_fields[] = {
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, id), 0, { NULL } },
-  { "toolType", "tool_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, tool_type), offsetof(genai_tool_call, tool_type_text), { .enumeration = &wire_enum_tool_type } },
-  { "args", NULL, NULL, 4, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, args_json), 0, { NULL } },
+  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, id), 0, {
+    NULL } },
+  { "toolType", "tool_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call,
+    tool_type), offsetof(genai_tool_call, tool_type_text), { .enumeration = &wire_enum_tool_type } },
+  { "args", NULL, NULL, 4, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, args_json),
+    0, { NULL } },
 };
 static const uint8_t tool_call_names[] = {
   0, 2, 0, 0, 0, 1, 3, 2
 };
-const wire_message wire_tool_call = { "ToolCall", sizeof(genai_tool_call), 3, 7, tool_call_fields, tool_call_names };
+const wire_message wire_tool_call = {
+  "ToolCall", sizeof(genai_tool_call), 3, 7, tool_call_fields, tool_call_names
+};
 
 static const wire_field tool_response_fields[] = {
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response, id), 0, { NULL } },
-  { "toolType", "tool_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response, tool_type), offsetof(genai_tool_response, tool_type_text), { .enumeration = &wire_enum_tool_type } },
-  { "response", NULL, NULL, 8, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response, response_json), 0, { NULL } },
+  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response, id), 0, {
+    NULL } },
+  { "toolType", "tool_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_response, tool_type), offsetof(genai_tool_response, tool_type_text), { .enumeration =
+    &wire_enum_tool_type } },
+  { "response", NULL, NULL, 8, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response,
+    response_json), 0, { NULL } },
 };
 static const uint8_t tool_response_names[] = {
   0, 2, 3, 0, 0, 1, 0, 2
 };
-const wire_message wire_tool_response = { "ToolResponse", sizeof(genai_tool_response), 3, 7, tool_response_fields, tool_response_names };
+const wire_message wire_tool_response = {
+  "ToolResponse", sizeof(genai_tool_response), 3, 7, tool_response_fields, tool_response_names
+};
 
 static const wire_field word_info_fields[] = {
-  { "word", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_word_info, word), 0, { NULL } },
-  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_word_info, start_offset), 0, { NULL } },
-  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_word_info, end_offset), 0, { NULL } },
+  { "word", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_word_info, word), 0, {
+    NULL } },
+  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_word_info, start_offset), 0, { NULL } },
+  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_word_info, end_offset), 0, { NULL } },
 };
 static const uint8_t word_info_names[] = {
   0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0, 1, 3, 3, 0, 0
 };
-const wire_message wire_word_info = { "WordInfo", sizeof(genai_word_info), 3, 15, word_info_fields, word_info_names };
+const wire_message wire_word_info = {
+  "WordInfo", sizeof(genai_word_info), 3, 15, word_info_fields, word_info_names
+};
 
 static const wire_field transcription_fields[] = {
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, text), 0, { NULL } },
-  { "finished", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, finished), 0, { NULL } },
-  { "languageCode", "language_code", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, language_code), 0, { NULL } },
-  { "speakerLabel", "speaker_label", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, speaker_label), 0, { NULL } },
-  { "words", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_transcription, words), 0, { .message = &wire_word_info } },
-  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, start_offset), 0, { NULL } },
-  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, end_offset), 0, { NULL } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, text),
+    0, { NULL } },
+  { "finished", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription,
+    finished), 0, { NULL } },
+  { "languageCode", "language_code", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_transcription, language_code), 0, { NULL } },
+  { "speakerLabel", "speaker_label", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_transcription, speaker_label), 0, { NULL } },
+  { "words", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_transcription, words),
+    0, { .message = &wire_word_info } },
+  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_transcription, start_offset), 0, { NULL } },
+  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_transcription, end_offset), 0, { NULL } },
 };
 static const uint8_t transcription_names[] = {
   0, 0, 0, 0, 1, 0, 0, 0, 6, 6, 0, 3, 3, 5, 4, 4, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 7, 7, 0, 0, 0
 };
-const wire_message wire_transcription = { "Transcription", sizeof(genai_transcription), 7, 31, transcription_fields, transcription_names };
+const wire_message wire_transcription = {
+  "Transcription", sizeof(genai_transcription), 7, 31, transcription_fields, transcription_names
+};
 
 static const wire_field speech_metadata_fields[] = {
-  { "speaker", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_metadata, speaker), 0, { NULL } },
-  { "style", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_metadata, style), 0, { NULL } },
+  { "speaker", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_metadata,
+    speaker), 0, { NULL } },
+  { "style", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_metadata,
+    style), 0, { NULL } },
 };
 static const uint8_t speech_metadata_names[] = {
   0, 1, 2, 0
 };
-const wire_message wire_speech_metadata = { "SpeechMetadata", sizeof(genai_speech_metadata), 2, 3, speech_metadata_fields, speech_metadata_names };
+const wire_message wire_speech_metadata = {
+  "SpeechMetadata", sizeof(genai_speech_metadata), 2, 3, speech_metadata_fields, speech_metadata_names
+};
 
 static const wire_field part_fields[] = {
-  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, media_resolution), 0, { .message = &wire_part_media_resolution } },
-  { "codeExecutionResult", "code_execution_result", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, code_execution_result), 0, { .message = &wire_code_execution_result } },
-  { "executableCode", "executable_code", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, executable_code), 0, { .message = &wire_executable_code } },
-  { "fileData", "file_data", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, file_data), 0, { .message = &wire_file_data } },
-  { "functionCall", "function_call", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, function_call), 0, { .message = &wire_function_call } },
-  { "functionResponse", "function_response", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, function_response), 0, { .message = &wire_function_response } },
-  { "inlineData", "inline_data", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, inline_data), 0, { .message = &wire_blob } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, text), 0, { NULL } },
-  { "thought", NULL, NULL, 7, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, thought), 0, { NULL } },
-  { "thoughtSignature", "thought_signature", NULL, 16, 17, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, thought_signature), 0, { NULL } },
-  { "videoMetadata", "video_metadata", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, video_metadata), 0, { .message = &wire_video_metadata } },
-  { "toolCall", "tool_call", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_part, tool_call), 0, { .message = &wire_tool_call } },
-  { "toolResponse", "tool_response", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_part, tool_response), 0, { .message = &wire_tool_response } },
-  { "partMetadata", "part_metadata", NULL, 12, 13, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_part, part_metadata_json), 0, { NULL } },
-  { "audioTranscription", "audio_transcription", NULL, 18, 19, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, audio_transcription), 0, { .message = &wire_transcription } },
-  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, media_processing), offsetof(genai_part, media_processing_text), { .enumeration = &wire_enum_media_processing } },
-  { "speechMetadata", "speech_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, speech_metadata), 0, { .message = &wire_speech_metadata } },
+  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, media_resolution), 0, { .message = &wire_part_media_resolution } },
+  { "codeExecutionResult", "code_execution_result", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, code_execution_result), 0, { .message = &wire_code_execution_result } },
+  { "executableCode", "executable_code", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, executable_code), 0, { .message = &wire_executable_code } },
+  { "fileData", "file_data", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part,
+    file_data), 0, { .message = &wire_file_data } },
+  { "functionCall", "function_call", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, function_call), 0, { .message = &wire_function_call } },
+  { "functionResponse", "function_response", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, function_response), 0, { .message = &wire_function_response } },
+  { "inlineData", "inline_data", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, inline_data), 0, { .message = &wire_blob } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, text), 0, { NULL
+    } },
+  { "thought", NULL, NULL, 7, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, thought), 0, {
+    NULL } },
+  { "thoughtSignature", "thought_signature", NULL, 16, 17, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, thought_signature), 0, { NULL } },
+  { "videoMetadata", "video_metadata", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, video_metadata), 0, { .message = &wire_video_metadata } },
+  { "toolCall", "tool_call", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_part,
+    tool_call), 0, { .message = &wire_tool_call } },
+  { "toolResponse", "tool_response", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+    offsetof(genai_part, tool_response), 0, { .message = &wire_tool_response } },
+  { "partMetadata", "part_metadata", NULL, 12, 13, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+    offsetof(genai_part, part_metadata_json), 0, { NULL } },
+  { "audioTranscription", "audio_transcription", NULL, 18, 19, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, audio_transcription), 0, { .message = &wire_transcription } },
+  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, media_processing), offsetof(genai_part, media_processing_text), { .enumeration =
+    &wire_enum_media_processing } },
+  { "speechMetadata", "speech_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, speech_metadata), 0, { .message = &wire_speech_metadata } },
 };
 static const uint8_t part_names[] = {
   3, 13, 1, 4, 5, 17, 0, 0, 0, 14, 10, 0, 0, 0, 0, 0, 0, 16, 11, 0, 0, 6, 0, 0, 0, 13, 7, 10, 12, 0, 0, 3, 0, 1, 0, 0,
   8, 5, 0, 0, 2, 4, 2, 15, 0, 0, 0, 12, 15, 0, 9, 11, 16, 6, 14, 0, 0, 0, 0, 7, 0, 17, 0, 0
 };
-const wire_message wire_part = { "Part", sizeof(genai_part), 17, 63, part_fields, part_names };
+const wire_message wire_part = {
+  "Part", sizeof(genai_part), 17, 63, part_fields, part_names
+};
 
 static const wire_field content_fields[] = {
-  { "parts", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_content, parts), 0, { .message = &wire_part } },
-  { "role", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_content, role), 0, { NULL } },
+  { "parts", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_content, parts), 0, {
+    .message = &wire_part } },
+  { "role", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_content, role), 0, {
+    NULL } },
 };
 static const uint8_t content_names[] = {
   1, 0, 0, 2
 };
-const wire_message wire_content = { "Content", sizeof(genai_content), 2, 3, content_fields, content_names };
+const wire_message wire_content = {
+  "Content", sizeof(genai_content), 2, 3, content_fields, content_names
+};
 
 static const wire_field schema_fields[] = {
-  { "additionalProperties", "additional_properties", NULL, 20, 21, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, additional_properties_json), 0, { NULL } },
-  { "defs", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema, defs), 0, { .message = &wire_schema } },
-  { "ref", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, ref), 0, { NULL } },
-  { "anyOf", "any_of", NULL, 5, 6, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, any_of), 0, { .message = &wire_schema } },
-  { "default", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, default_json), 0, { NULL } },
-  { "description", NULL, NULL, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, description), 0, { NULL } },
-  { "enum", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, enum_values), 0, { NULL } },
-  { "example", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, example_json), 0, { NULL } },
-  { "format", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, format), 0, { NULL } },
-  { "items", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, items), 0, { .message = &wire_schema } },
-  { "maxItems", "max_items", NULL, 8, 9, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, max_items), 0, { NULL } },
-  { "maxLength", "max_length", NULL, 9, 10, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, max_length), 0, { NULL } },
-  { "maxProperties", "max_properties", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, max_properties), 0, { NULL } },
-  { "maximum", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, maximum), 0, { NULL } },
-  { "minItems", "min_items", NULL, 8, 9, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, min_items), 0, { NULL } },
-  { "minLength", "min_length", NULL, 9, 10, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, min_length), 0, { NULL } },
-  { "minProperties", "min_properties", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, min_properties), 0, { NULL } },
-  { "minimum", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, minimum), 0, { NULL } },
-  { "nullable", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, nullable), 0, { NULL } },
-  { "pattern", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, pattern), 0, { NULL } },
-  { "properties", NULL, NULL, 10, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema, properties), 0, { .message = &wire_schema } },
-  { "propertyOrdering", "property_ordering", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, property_ordering), 0, { NULL } },
-  { "required", NULL, NULL, 8, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, required), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, title), 0, { NULL } },
-  { "type", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, type), offsetof(genai_schema, type_text), { .enumeration = &wire_enum_type } },
+  { "additionalProperties", "additional_properties", NULL, 20, 21, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, additional_properties_json), 0, { NULL } },
+  { "defs", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema, defs), 0, {
+    .message = &wire_schema } },
+  { "ref", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, ref), 0, { NULL
+    } },
+  { "anyOf", "any_of", NULL, 5, 6, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, any_of),
+    0, { .message = &wire_schema } },
+  { "default", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    default_json), 0, { NULL } },
+  { "description", NULL, NULL, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    description), 0, { NULL } },
+  { "enum", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, enum_values), 0,
+    { NULL } },
+  { "example", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    example_json), 0, { NULL } },
+  { "format", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, format), 0,
+    { NULL } },
+  { "items", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, items), 0, {
+    .message = &wire_schema } },
+  { "maxItems", "max_items", NULL, 8, 9, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    max_items), 0, { NULL } },
+  { "maxLength", "max_length", NULL, 9, 10, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    max_length), 0, { NULL } },
+  { "maxProperties", "max_properties", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, max_properties), 0, { NULL } },
+  { "maximum", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, maximum),
+    0, { NULL } },
+  { "minItems", "min_items", NULL, 8, 9, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    min_items), 0, { NULL } },
+  { "minLength", "min_length", NULL, 9, 10, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    min_length), 0, { NULL } },
+  { "minProperties", "min_properties", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, min_properties), 0, { NULL } },
+  { "minimum", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, minimum),
+    0, { NULL } },
+  { "nullable", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, nullable),
+    0, { NULL } },
+  { "pattern", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, pattern),
+    0, { NULL } },
+  { "properties", NULL, NULL, 10, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    properties), 0, { .message = &wire_schema } },
+  { "propertyOrdering", "property_ordering", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, property_ordering), 0, { NULL } },
+  { "required", NULL, NULL, 8, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, required),
+    0, { NULL } },
+  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, title), 0, {
+    NULL } },
+  { "type", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, type),
+    offsetof(genai_schema, type_text), { .enumeration = &wire_enum_type } },
 };
 static const uint8_t schema_names[] = {
   19, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 2, 11, 15, 0, 7, 0, 0, 0, 13, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0,
@@ -594,571 +957,922 @@ static const uint8_t schema_names[] = {
   0, 0, 4, 0, 0, 0, 0, 0, 12, 16, 0, 0, 21, 0, 0, 0, 0, 0, 0, 5, 8, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 14, 18, 4, 0, 0, 0, 0,
   0, 12, 16, 0, 0, 11, 15, 0, 25, 1, 0, 0, 0, 0, 0
 };
-const wire_message wire_schema = { "Schema", sizeof(genai_schema), 25, 127, schema_fields, schema_names };
+const wire_message wire_schema = {
+  "Schema", sizeof(genai_schema), 25, 127, schema_fields, schema_names
+};
 
 static const wire_field external_api_elastic_search_params_fields[] = {
-  { "index", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api_elastic_search_params, index), 0, { NULL } },
-  { "numHits", "num_hits", NULL, 7, 8, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api_elastic_search_params, num_hits), 0, { NULL } },
-  { "searchTemplate", "search_template", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api_elastic_search_params, search_template), 0, { NULL } },
+  { "index", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api_elastic_search_params, index), 0, { NULL } },
+  { "numHits", "num_hits", NULL, 7, 8, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api_elastic_search_params, num_hits), 0, { NULL } },
+  { "searchTemplate", "search_template", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api_elastic_search_params, search_template), 0, { NULL } },
 };
 static const uint8_t external_api_elastic_search_params_names[] = {
   0, 3, 0, 0, 0, 0, 1, 0, 0, 2, 2, 3, 0, 0, 0, 0
 };
-const wire_message wire_external_api_elastic_search_params = { "ExternalApiElasticSearchParams", sizeof(genai_external_api_elastic_search_params), 3, 15, external_api_elastic_search_params_fields, external_api_elastic_search_params_names };
+const wire_message wire_external_api_elastic_search_params = {
+  "ExternalApiElasticSearchParams", sizeof(genai_external_api_elastic_search_params), 3, 15,
+  external_api_elastic_search_params_fields, external_api_elastic_search_params_names
+};
 
 static const uint8_t external_api_simple_search_params_names[] = {
   0
 };
-const wire_message wire_external_api_simple_search_params = { "ExternalApiSimpleSearchParams", sizeof(genai_external_api_simple_search_params), 0, 0, NULL, external_api_simple_search_params_names };
+const wire_message wire_external_api_simple_search_params = {
+  "ExternalApiSimpleSearchParams", sizeof(genai_external_api_simple_search_params), 0, 0, NULL,
+  external_api_simple_search_params_names
+};
 
 static const wire_field external_api_fields[] = {
-  { "apiAuth", "api_auth", NULL, 7, 8, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api, api_auth), 0, { .message = &wire_api_auth } },
-  { "apiSpec", "api_spec", NULL, 7, 8, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api, api_spec), offsetof(genai_external_api, api_spec_text), { .enumeration = &wire_enum_api_spec } },
-  { "authConfig", "auth_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api, auth_config), 0, { .message = &wire_auth_config } },
-  { "elasticSearchParams", "elastic_search_params", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api, elastic_search_params), 0, { .message = &wire_external_api_elastic_search_params } },
-  { "endpoint", NULL, NULL, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api, endpoint), 0, { NULL } },
-  { "simpleSearchParams", "simple_search_params", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api, simple_search_params), 0, { .message = &wire_external_api_simple_search_params } },
+  { "apiAuth", "api_auth", NULL, 7, 8, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api, api_auth), 0, { .message = &wire_api_auth } },
+  { "apiSpec", "api_spec", NULL, 7, 8, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api,
+    api_spec), offsetof(genai_external_api, api_spec_text), { .enumeration = &wire_enum_api_spec } },
+  { "authConfig", "auth_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api, auth_config), 0, { .message = &wire_auth_config } },
+  { "elasticSearchParams", "elastic_search_params", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api, elastic_search_params), 0, { .message = &wire_external_api_elastic_search_params } },
+  { "endpoint", NULL, NULL, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api,
+    endpoint), 0, { NULL } },
+  { "simpleSearchParams", "simple_search_params", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api, simple_search_params), 0, { .message = &wire_external_api_simple_search_params } },
 };
 static const uint8_t external_api_names[] = {
   0, 0, 6, 3, 6, 2, 2, 3, 0, 0, 5, 4, 4, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 };
-const wire_message wire_external_api = { "ExternalApi", sizeof(genai_external_api), 6, 31, external_api_fields, external_api_names };
+const wire_message wire_external_api = {
+  "ExternalApi", sizeof(genai_external_api), 6, 31, external_api_fields, external_api_names
+};
 
 static const wire_field vertex_ai_search_data_store_spec_fields[] = {
-  { "dataStore", "data_store", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search_data_store_spec, data_store), 0, { NULL } },
-  { "filter", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search_data_store_spec, filter), 0, { NULL } },
+  { "dataStore", "data_store", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_ai_search_data_store_spec, data_store), 0, { NULL } },
+  { "filter", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_ai_search_data_store_spec, filter), 0, { NULL } },
 };
 static const uint8_t vertex_ai_search_data_store_spec_names[] = {
   0, 0, 2, 1, 1, 0, 0, 0
 };
-const wire_message wire_vertex_ai_search_data_store_spec = { "VertexAISearchDataStoreSpec", sizeof(genai_vertex_ai_search_data_store_spec), 2, 7, vertex_ai_search_data_store_spec_fields, vertex_ai_search_data_store_spec_names };
+const wire_message wire_vertex_ai_search_data_store_spec = {
+  "VertexAISearchDataStoreSpec", sizeof(genai_vertex_ai_search_data_store_spec), 2, 7,
+  vertex_ai_search_data_store_spec_fields, vertex_ai_search_data_store_spec_names
+};
 
 static const wire_field vertex_ai_search_fields[] = {
-  { "dataStoreSpecs", "data_store_specs", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search, data_store_specs), 0, { .message = &wire_vertex_ai_search_data_store_spec } },
-  { "datastore", NULL, NULL, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search, datastore), 0, { NULL } },
-  { "engine", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search, engine), 0, { NULL } },
-  { "filter", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search, filter), 0, { NULL } },
-  { "maxResults", "max_results", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search, max_results), 0, { NULL } },
+  { "dataStoreSpecs", "data_store_specs", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_ai_search, data_store_specs), 0, { .message = &wire_vertex_ai_search_data_store_spec } },
+  { "datastore", NULL, NULL, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search,
+    datastore), 0, { NULL } },
+  { "engine", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search,
+    engine), 0, { NULL } },
+  { "filter", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search,
+    filter), 0, { NULL } },
+  { "maxResults", "max_results", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_ai_search, max_results), 0, { NULL } },
 };
 static const uint8_t vertex_ai_search_names[] = {
   5, 0, 4, 2, 0, 0, 0, 5, 0, 0, 0, 3, 0, 1, 0, 1
 };
-const wire_message wire_vertex_ai_search = { "VertexAISearch", sizeof(genai_vertex_ai_search), 5, 15, vertex_ai_search_fields, vertex_ai_search_names };
+const wire_message wire_vertex_ai_search = {
+  "VertexAISearch", sizeof(genai_vertex_ai_search), 5, 15, vertex_ai_search_fields, vertex_ai_search_names
+};
 
 static const wire_field rag_retrieval_config_filter_fields[] = {
-  { "metadataFilter", "metadata_filter", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_filter, metadata_filter), 0, { NULL } },
-  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, 23, 25, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_filter, vector_distance_threshold), 0, { NULL } },
-  { "vectorSimilarityThreshold", "vector_similarity_threshold", NULL, 25, 27, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_filter, vector_similarity_threshold), 0, { NULL } },
+  { "metadataFilter", "metadata_filter", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config_filter, metadata_filter), 0, { NULL } },
+  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, 23, 25, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_rag_retrieval_config_filter, vector_distance_threshold), 0, { NULL } },
+  { "vectorSimilarityThreshold", "vector_similarity_threshold", NULL, 25, 27, 0, WIRE_DOUBLE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_filter, vector_similarity_threshold), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_filter_names[] = {
   3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3
 };
-const wire_message wire_rag_retrieval_config_filter = { "RagRetrievalConfigFilter", sizeof(genai_rag_retrieval_config_filter), 3, 15, rag_retrieval_config_filter_fields, rag_retrieval_config_filter_names };
+const wire_message wire_rag_retrieval_config_filter = {
+  "RagRetrievalConfigFilter", sizeof(genai_rag_retrieval_config_filter), 3, 15, rag_retrieval_config_filter_fields,
+  rag_retrieval_config_filter_names
+};
 
 static const wire_field rag_retrieval_config_hybrid_search_fields[] = {
-  { "alpha", NULL, NULL, 5, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_hybrid_search, alpha), 0, { NULL } },
+  { "alpha", NULL, NULL, 5, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config_hybrid_search, alpha), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_hybrid_search_names[] = {
   0, 1
 };
-const wire_message wire_rag_retrieval_config_hybrid_search = { "RagRetrievalConfigHybridSearch", sizeof(genai_rag_retrieval_config_hybrid_search), 1, 1, rag_retrieval_config_hybrid_search_fields, rag_retrieval_config_hybrid_search_names };
+const wire_message wire_rag_retrieval_config_hybrid_search = {
+  "RagRetrievalConfigHybridSearch", sizeof(genai_rag_retrieval_config_hybrid_search), 1, 1,
+  rag_retrieval_config_hybrid_search_fields, rag_retrieval_config_hybrid_search_names
+};
 
 static const wire_field rag_retrieval_config_ranking_llm_ranker_fields[] = {
-  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_ranking_llm_ranker, model_name), 0, { NULL } },
+  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config_ranking_llm_ranker, model_name), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_ranking_llm_ranker_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_rag_retrieval_config_ranking_llm_ranker = { "RagRetrievalConfigRankingLlmRanker", sizeof(genai_rag_retrieval_config_ranking_llm_ranker), 1, 3, rag_retrieval_config_ranking_llm_ranker_fields, rag_retrieval_config_ranking_llm_ranker_names };
+const wire_message wire_rag_retrieval_config_ranking_llm_ranker = {
+  "RagRetrievalConfigRankingLlmRanker", sizeof(genai_rag_retrieval_config_ranking_llm_ranker), 1, 3,
+  rag_retrieval_config_ranking_llm_ranker_fields, rag_retrieval_config_ranking_llm_ranker_names
+};
 
 static const wire_field rag_retrieval_config_ranking_rank_service_fields[] = {
-  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_ranking_rank_service, model_name), 0, { NULL } },
+  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config_ranking_rank_service, model_name), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_ranking_rank_service_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_rag_retrieval_config_ranking_rank_service = { "RagRetrievalConfigRankingRankService", sizeof(genai_rag_retrieval_config_ranking_rank_service), 1, 3, rag_retrieval_config_ranking_rank_service_fields, rag_retrieval_config_ranking_rank_service_names };
+const wire_message wire_rag_retrieval_config_ranking_rank_service = {
+  "RagRetrievalConfigRankingRankService", sizeof(genai_rag_retrieval_config_ranking_rank_service), 1, 3,
+  rag_retrieval_config_ranking_rank_service_fields, rag_retrieval_config_ranking_rank_service_names
+};
 
 static const wire_field rag_retrieval_config_ranking_fields[] = {
-  { "llmRanker", "llm_ranker", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_ranking, llm_ranker), 0, { .message = &wire_rag_retrieval_config_ranking_llm_ranker } },
-  { "rankService", "rank_service", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_ranking, rank_service), 0, { .message = &wire_rag_retrieval_config_ranking_rank_service } },
+  { "llmRanker", "llm_ranker", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config_ranking, llm_ranker), 0, { .message =
+    &wire_rag_retrieval_config_ranking_llm_ranker } },
+  { "rankService", "rank_service", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config_ranking, rank_service), 0, { .message =
+    &wire_rag_retrieval_config_ranking_rank_service } },
 };
 static const uint8_t rag_retrieval_config_ranking_names[] = {
   0, 1, 1, 0, 2, 2, 0, 0
 };
-const wire_message wire_rag_retrieval_config_ranking = { "RagRetrievalConfigRanking", sizeof(genai_rag_retrieval_config_ranking), 2, 7, rag_retrieval_config_ranking_fields, rag_retrieval_config_ranking_names };
+const wire_message wire_rag_retrieval_config_ranking = {
+  "RagRetrievalConfigRanking", sizeof(genai_rag_retrieval_config_ranking), 2, 7, rag_retrieval_config_ranking_fields,
+  rag_retrieval_config_ranking_names
+};
 
 static const wire_field rag_retrieval_config_fields[] = {
-  { "filter", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config, filter), 0, { .message = &wire_rag_retrieval_config_filter } },
-  { "hybridSearch", "hybrid_search", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config, hybrid_search), 0, { .message = &wire_rag_retrieval_config_hybrid_search } },
-  { "ranking", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config, ranking), 0, { .message = &wire_rag_retrieval_config_ranking } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config, top_k), 0, { NULL } },
+  { "filter", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config, filter), 0, { .message = &wire_rag_retrieval_config_filter } },
+  { "hybridSearch", "hybrid_search", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config, hybrid_search), 0, { .message = &wire_rag_retrieval_config_hybrid_search } },
+  { "ranking", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config, ranking), 0, { .message = &wire_rag_retrieval_config_ranking } },
+  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_retrieval_config, top_k), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_names[] = {
   0, 0, 1, 2, 0, 0, 4, 4, 0, 3, 0, 0, 0, 0, 2, 0
 };
-const wire_message wire_rag_retrieval_config = { "RagRetrievalConfig", sizeof(genai_rag_retrieval_config), 4, 15, rag_retrieval_config_fields, rag_retrieval_config_names };
+const wire_message wire_rag_retrieval_config = {
+  "RagRetrievalConfig", sizeof(genai_rag_retrieval_config), 4, 15, rag_retrieval_config_fields,
+  rag_retrieval_config_names
+};
 
 static const wire_field vertex_rag_store_rag_resource_fields[] = {
-  { "ragCorpus", "rag_corpus", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store_rag_resource, rag_corpus), 0, { NULL } },
-  { "ragFileIds", "rag_file_ids", NULL, 10, 12, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store_rag_resource, rag_file_ids), 0, { NULL } },
+  { "ragCorpus", "rag_corpus", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_rag_store_rag_resource, rag_corpus), 0, { NULL } },
+  { "ragFileIds", "rag_file_ids", NULL, 10, 12, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_rag_store_rag_resource, rag_file_ids), 0, { NULL } },
 };
 static const uint8_t vertex_rag_store_rag_resource_names[] = {
   2, 0, 0, 0, 0, 2, 1, 1
 };
-const wire_message wire_vertex_rag_store_rag_resource = { "VertexRagStoreRagResource", sizeof(genai_vertex_rag_store_rag_resource), 2, 7, vertex_rag_store_rag_resource_fields, vertex_rag_store_rag_resource_names };
+const wire_message wire_vertex_rag_store_rag_resource = {
+  "VertexRagStoreRagResource", sizeof(genai_vertex_rag_store_rag_resource), 2, 7, vertex_rag_store_rag_resource_fields,
+  vertex_rag_store_rag_resource_names
+};
 
 static const wire_field vertex_rag_store_fields[] = {
-  { "ragCorpora", "rag_corpora", NULL, 10, 11, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store, rag_corpora), 0, { NULL } },
-  { "ragResources", "rag_resources", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store, rag_resources), 0, { .message = &wire_vertex_rag_store_rag_resource } },
-  { "ragRetrievalConfig", "rag_retrieval_config", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store, rag_retrieval_config), 0, { .message = &wire_rag_retrieval_config } },
-  { "similarityTopK", "similarity_top_k", NULL, 14, 16, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store, similarity_top_k), 0, { NULL } },
-  { "storeContext", "store_context", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store, store_context), 0, { NULL } },
-  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, 23, 25, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store, vector_distance_threshold), 0, { NULL } },
+  { "ragCorpora", "rag_corpora", NULL, 10, 11, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_rag_store, rag_corpora), 0, { NULL } },
+  { "ragResources", "rag_resources", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_rag_store, rag_resources), 0, { .message = &wire_vertex_rag_store_rag_resource } },
+  { "ragRetrievalConfig", "rag_retrieval_config", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_rag_store, rag_retrieval_config), 0, { .message = &wire_rag_retrieval_config } },
+  { "similarityTopK", "similarity_top_k", NULL, 14, 16, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_rag_store, similarity_top_k), 0, { NULL } },
+  { "storeContext", "store_context", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_rag_store, store_context), 0, { NULL } },
+  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, 23, 25, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_vertex_rag_store, vector_distance_threshold), 0, { NULL } },
 };
 static const uint8_t vertex_rag_store_names[] = {
   0, 0, 0, 0, 0, 0, 0, 2, 5, 4, 0, 1, 5, 0, 0, 0, 0, 0, 0, 4, 2, 3, 3, 0, 0, 0, 0, 1, 6, 6, 0, 0
 };
-const wire_message wire_vertex_rag_store = { "VertexRagStore", sizeof(genai_vertex_rag_store), 6, 31, vertex_rag_store_fields, vertex_rag_store_names };
+const wire_message wire_vertex_rag_store = {
+  "VertexRagStore", sizeof(genai_vertex_rag_store), 6, 31, vertex_rag_store_fields, vertex_rag_store_names
+};
 
 static const wire_field retrieval_fields[] = {
-  { "disableAttribution", "disable_attribution", NULL, 18, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval, disable_attribution), 0, { NULL } },
-  { "externalApi", "external_api", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval, external_api), 0, { .message = &wire_external_api } },
-  { "vertexAiSearch", "vertex_ai_search", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval, vertex_ai_search), 0, { .message = &wire_vertex_ai_search } },
-  { "vertexRagStore", "vertex_rag_store", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval, vertex_rag_store), 0, { .message = &wire_vertex_rag_store } },
+  { "disableAttribution", "disable_attribution", NULL, 18, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_retrieval, disable_attribution), 0, { NULL } },
+  { "externalApi", "external_api", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_retrieval, external_api), 0, { .message = &wire_external_api } },
+  { "vertexAiSearch", "vertex_ai_search", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_retrieval, vertex_ai_search), 0, { .message = &wire_vertex_ai_search } },
+  { "vertexRagStore", "vertex_rag_store", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_retrieval, vertex_rag_store), 0, { .message = &wire_vertex_rag_store } },
 };
 static const uint8_t retrieval_names[] = {
   4, 3, 4, 2, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3
 };
-const wire_message wire_retrieval = { "Retrieval", sizeof(genai_retrieval), 4, 15, retrieval_fields, retrieval_names };
+const wire_message wire_retrieval = {
+  "Retrieval", sizeof(genai_retrieval), 4, 15, retrieval_fields, retrieval_names
+};
 
 static const wire_field function_declaration_fields[] = {
-  { "description", NULL, NULL, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration, description), 0, { NULL } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration, name), 0, { NULL } },
-  { "parameters", NULL, NULL, 10, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration, parameters), 0, { .message = &wire_schema } },
-  { "parametersJsonSchema", "parameters_json_schema", NULL, 20, 22, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration, parameters_json_schema), 0, { NULL } },
-  { "response", NULL, NULL, 8, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration, response), 0, { .message = &wire_schema } },
-  { "responseJsonSchema", "response_json_schema", NULL, 18, 20, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration, response_json_schema), 0, { NULL } },
-  { "behavior", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration, behavior), offsetof(genai_function_declaration, behavior_text), { .enumeration = &wire_enum_behavior } },
+  { "description", NULL, NULL, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_declaration, description), 0, { NULL } },
+  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration,
+    name), 0, { NULL } },
+  { "parameters", NULL, NULL, 10, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_declaration, parameters), 0, { .message = &wire_schema } },
+  { "parametersJsonSchema", "parameters_json_schema", NULL, 20, 22, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_declaration, parameters_json_schema), 0, { NULL } },
+  { "response", NULL, NULL, 8, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_declaration, response), 0, { .message = &wire_schema } },
+  { "responseJsonSchema", "response_json_schema", NULL, 18, 20, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_declaration, response_json_schema), 0, { NULL } },
+  { "behavior", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_declaration, behavior), offsetof(genai_function_declaration, behavior_text), {
+    .enumeration = &wire_enum_behavior } },
 };
 static const uint8_t function_declaration_names[] = {
   2, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3, 6, 6, 4, 0, 4, 0, 0, 7, 0
 };
-const wire_message wire_function_declaration = { "FunctionDeclaration", sizeof(genai_function_declaration), 7, 31, function_declaration_fields, function_declaration_names };
+const wire_message wire_function_declaration = {
+  "FunctionDeclaration", sizeof(genai_function_declaration), 7, 31, function_declaration_fields,
+  function_declaration_names
+};
 
 static const wire_field interval_fields[] = {
-  { "endTime", "end_time", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_interval, end_time), 0, { NULL } },
-  { "startTime", "start_time", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_interval, start_time), 0, { NULL } },
+  { "endTime", "end_time", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_interval,
+    end_time), 0, { NULL } },
+  { "startTime", "start_time", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_interval, start_time), 0, { NULL } },
 };
 static const uint8_t interval_names[] = {
   1, 1, 2, 0, 0, 0, 0, 2
 };
-const wire_message wire_interval = { "Interval", sizeof(genai_interval), 2, 7, interval_fields, interval_names };
+const wire_message wire_interval = {
+  "Interval", sizeof(genai_interval), 2, 7, interval_fields, interval_names
+};
 
 static const uint8_t web_search_names[] = {
   0
 };
-const wire_message wire_web_search = { "WebSearch", sizeof(genai_web_search), 0, 0, NULL, web_search_names };
+const wire_message wire_web_search = {
+  "WebSearch", sizeof(genai_web_search), 0, 0, NULL, web_search_names
+};
 
 static const uint8_t image_search_names[] = {
   0
 };
-const wire_message wire_image_search = { "ImageSearch", sizeof(genai_image_search), 0, 0, NULL, image_search_names };
+const wire_message wire_image_search = {
+  "ImageSearch", sizeof(genai_image_search), 0, 0, NULL, image_search_names
+};
 
 static const wire_field search_types_fields[] = {
-  { "webSearch", "web_search", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_search_types, web_search), 0, { .message = &wire_web_search } },
-  { "imageSearch", "image_search", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_search_types, image_search), 0, { .message = &wire_image_search } },
+  { "webSearch", "web_search", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_search_types, web_search), 0, { .message = &wire_web_search } },
+  { "imageSearch", "image_search", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_search_types, image_search), 0, { .message = &wire_image_search } },
 };
 static const uint8_t search_types_names[] = {
   1, 1, 2, 2, 0, 0, 0, 0
 };
-const wire_message wire_search_types = { "SearchTypes", sizeof(genai_search_types), 2, 7, search_types_fields, search_types_names };
+const wire_message wire_search_types = {
+  "SearchTypes", sizeof(genai_search_types), 2, 7, search_types_fields, search_types_names
+};
 
 static const wire_field google_search_fields[] = {
-  { "searchTypes", "search_types", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_google_search, search_types), 0, { .message = &wire_search_types } },
-  { "blockingConfidence", "blocking_confidence", NULL, 18, 19, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_google_search, blocking_confidence), offsetof(genai_google_search, blocking_confidence_text), { .enumeration = &wire_enum_phish_block_threshold } },
-  { "excludeDomains", "exclude_domains", NULL, 14, 15, 0, WIRE_STRING, WIRE_LIST, WIRE_ONLY_VERTEX, false, offsetof(genai_google_search, exclude_domains), 0, { NULL } },
-  { "timeRangeFilter", "time_range_filter", NULL, 15, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_google_search, time_range_filter), 0, { .message = &wire_interval } },
+  { "searchTypes", "search_types", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_google_search, search_types), 0, { .message = &wire_search_types } },
+  { "blockingConfidence", "blocking_confidence", NULL, 18, 19, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_google_search, blocking_confidence), offsetof(genai_google_search, blocking_confidence_text), {
+    .enumeration = &wire_enum_phish_block_threshold } },
+  { "excludeDomains", "exclude_domains", NULL, 14, 15, 0, WIRE_STRING, WIRE_LIST, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_google_search, exclude_domains), 0, { NULL } },
+  { "timeRangeFilter", "time_range_filter", NULL, 15, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_google_search, time_range_filter), 0, { .message = &wire_interval } },
 };
 static const uint8_t google_search_names[] = {
   3, 0, 0, 0, 0, 0, 3, 0, 2, 1, 4, 1, 2, 4, 0, 0
 };
-const wire_message wire_google_search = { "GoogleSearch", sizeof(genai_google_search), 4, 15, google_search_fields, google_search_names };
+const wire_message wire_google_search = {
+  "GoogleSearch", sizeof(genai_google_search), 4, 15, google_search_fields, google_search_names
+};
 
 static const wire_field enterprise_web_search_fields[] = {
-  { "blockingConfidence", "blocking_confidence", NULL, 18, 19, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_enterprise_web_search, blocking_confidence), offsetof(genai_enterprise_web_search, blocking_confidence_text), { .enumeration = &wire_enum_phish_block_threshold } },
-  { "excludeDomains", "exclude_domains", NULL, 14, 15, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_enterprise_web_search, exclude_domains), 0, { NULL } },
+  { "blockingConfidence", "blocking_confidence", NULL, 18, 19, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_enterprise_web_search, blocking_confidence), offsetof(genai_enterprise_web_search,
+    blocking_confidence_text), { .enumeration = &wire_enum_phish_block_threshold } },
+  { "excludeDomains", "exclude_domains", NULL, 14, 15, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_enterprise_web_search, exclude_domains), 0, { NULL } },
 };
 static const uint8_t enterprise_web_search_names[] = {
   1, 2, 0, 1, 0, 0, 2, 0
 };
-const wire_message wire_enterprise_web_search = { "EnterpriseWebSearch", sizeof(genai_enterprise_web_search), 2, 7, enterprise_web_search_fields, enterprise_web_search_names };
+const wire_message wire_enterprise_web_search = {
+  "EnterpriseWebSearch", sizeof(genai_enterprise_web_search), 2, 7, enterprise_web_search_fields,
+  enterprise_web_search_names
+};
 
 static const wire_field dynamic_retrieval_config_fields[] = {
-  { "dynamicThreshold", "dynamic_threshold", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_dynamic_retrieval_config, dynamic_threshold), 0, { NULL } },
-  { "mode", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_dynamic_retrieval_config, mode), offsetof(genai_dynamic_retrieval_config, mode_text), { .enumeration = &wire_enum_dynamic_retrieval_config_mode } },
+  { "dynamicThreshold", "dynamic_threshold", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_dynamic_retrieval_config, dynamic_threshold), 0, { NULL } },
+  { "mode", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_dynamic_retrieval_config, mode), offsetof(genai_dynamic_retrieval_config, mode_text), {
+    .enumeration = &wire_enum_dynamic_retrieval_config_mode } },
 };
 static const uint8_t dynamic_retrieval_config_names[] = {
   1, 0, 0, 1, 2, 0, 0, 0
 };
-const wire_message wire_dynamic_retrieval_config = { "DynamicRetrievalConfig", sizeof(genai_dynamic_retrieval_config), 2, 7, dynamic_retrieval_config_fields, dynamic_retrieval_config_names };
+const wire_message wire_dynamic_retrieval_config = {
+  "DynamicRetrievalConfig", sizeof(genai_dynamic_retrieval_config), 2, 7, dynamic_retrieval_config_fields,
+  dynamic_retrieval_config_names
+};
 
 static const wire_field google_search_retrieval_fields[] = {
-  { "dynamicRetrievalConfig", "dynamic_retrieval_config", NULL, 22, 24, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_google_search_retrieval, dynamic_retrieval_config), 0, { .message = &wire_dynamic_retrieval_config } },
+  { "dynamicRetrievalConfig", "dynamic_retrieval_config", NULL, 22, 24, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_google_search_retrieval, dynamic_retrieval_config), 0, { .message =
+    &wire_dynamic_retrieval_config } },
 };
 static const uint8_t google_search_retrieval_names[] = {
   1, 0, 1, 0
 };
-const wire_message wire_google_search_retrieval = { "GoogleSearchRetrieval", sizeof(genai_google_search_retrieval), 1, 3, google_search_retrieval_fields, google_search_retrieval_names };
+const wire_message wire_google_search_retrieval = {
+  "GoogleSearchRetrieval", sizeof(genai_google_search_retrieval), 1, 3, google_search_retrieval_fields,
+  google_search_retrieval_names
+};
 
 static const uint8_t google_maps_places_names[] = {
   0
 };
-const wire_message wire_google_maps_places = { "GoogleMapsPlaces", sizeof(genai_google_maps_places), 0, 0, NULL, google_maps_places_names };
+const wire_message wire_google_maps_places = {
+  "GoogleMapsPlaces", sizeof(genai_google_maps_places), 0, 0, NULL, google_maps_places_names
+};
 
 static const uint8_t google_maps_routing_names[] = {
   0
 };
-const wire_message wire_google_maps_routing = { "GoogleMapsRouting", sizeof(genai_google_maps_routing), 0, 0, NULL, google_maps_routing_names };
+const wire_message wire_google_maps_routing = {
+  "GoogleMapsRouting", sizeof(genai_google_maps_routing), 0, 0, NULL, google_maps_routing_names
+};
 
 static const wire_field google_maps_grounding_types_fields[] = {
-  { "places", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_google_maps_grounding_types, places), 0, { .message = &wire_google_maps_places } },
-  { "routing", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_google_maps_grounding_types, routing), 0, { .message = &wire_google_maps_routing } },
+  { "places", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_google_maps_grounding_types, places), 0, { .message = &wire_google_maps_places } },
+  { "routing", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_google_maps_grounding_types, routing), 0, { .message = &wire_google_maps_routing } },
 };
 static const uint8_t google_maps_grounding_types_names[] = {
   1, 0, 2, 0
 };
-const wire_message wire_google_maps_grounding_types = { "GoogleMapsGroundingTypes", sizeof(genai_google_maps_grounding_types), 2, 3, google_maps_grounding_types_fields, google_maps_grounding_types_names };
+const wire_message wire_google_maps_grounding_types = {
+  "GoogleMapsGroundingTypes", sizeof(genai_google_maps_grounding_types), 2, 3, google_maps_grounding_types_fields,
+  google_maps_grounding_types_names
+};
 
 static const wire_field google_maps_fields[] = {
-  { "authConfig", "auth_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_google_maps, auth_config), 0, { .message = &wire_auth_config } },
-  { "enableWidget", "enable_widget", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_google_maps, enable_widget), 0, { NULL } },
-  { "groundingTypes", "grounding_types", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_google_maps, grounding_types), 0, { .message = &wire_google_maps_grounding_types } },
+  { "authConfig", "auth_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_google_maps, auth_config), 0, { .message = &wire_auth_config } },
+  { "enableWidget", "enable_widget", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_google_maps, enable_widget), 0, { NULL } },
+  { "groundingTypes", "grounding_types", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_google_maps, grounding_types), 0, { .message = &wire_google_maps_grounding_types } },
 };
 static const uint8_t google_maps_names[] = {
   3, 0, 0, 1, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 3
 };
-const wire_message wire_google_maps = { "GoogleMaps", sizeof(genai_google_maps), 3, 15, google_maps_fields, google_maps_names };
+const wire_message wire_google_maps = {
+  "GoogleMaps", sizeof(genai_google_maps), 3, 15, google_maps_fields, google_maps_names
+};
 
 static const wire_field computer_use_fields[] = {
-  { "environment", NULL, NULL, 11, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_computer_use, environment), offsetof(genai_computer_use, environment_text), { .enumeration = &wire_enum_environment } },
-  { "excludedPredefinedFunctions", "excluded_predefined_functions", NULL, 27, 29, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_computer_use, excluded_predefined_functions), 0, { NULL } },
-  { "enablePromptInjectionDetection", "enable_prompt_injection_detection", NULL, 30, 33, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_computer_use, enable_prompt_injection_detection), 0, { NULL } },
-  { "disabledSafetyPolicies", "disabled_safety_policies", NULL, 22, 24, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_computer_use, disabled_safety_policies), 0, { .enumeration = &wire_enum_safety_policy } },
+  { "environment", NULL, NULL, 11, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_computer_use,
+    environment), offsetof(genai_computer_use, environment_text), { .enumeration = &wire_enum_environment } },
+  { "excludedPredefinedFunctions", "excluded_predefined_functions", NULL, 27, 29, 0, WIRE_STRING, WIRE_LIST,
+    WIRE_ANYWHERE, false, offsetof(genai_computer_use, excluded_predefined_functions), 0, { NULL } },
+  { "enablePromptInjectionDetection", "enable_prompt_injection_detection", NULL, 30, 33, 0, WIRE_BOOL, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_computer_use, enable_prompt_injection_detection), 0, { NULL } },
+  { "disabledSafetyPolicies", "disabled_safety_policies", NULL, 22, 24, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_computer_use, disabled_safety_policies), 0, { .enumeration = &wire_enum_safety_policy } },
 };
 static const uint8_t computer_use_names[] = {
   0, 0, 0, 0, 3, 4, 4, 1, 0, 0, 3, 2, 0, 2, 0, 0
 };
-const wire_message wire_computer_use = { "ComputerUse", sizeof(genai_computer_use), 4, 15, computer_use_fields, computer_use_names };
+const wire_message wire_computer_use = {
+  "ComputerUse", sizeof(genai_computer_use), 4, 15, computer_use_fields, computer_use_names
+};
 
 static const wire_field file_search_fields[] = {
-  { "fileSearchStoreNames", "file_search_store_names", NULL, 20, 23, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_file_search, file_search_store_names), 0, { NULL } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_search, top_k), 0, { NULL } },
-  { "metadataFilter", "metadata_filter", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_search, metadata_filter), 0, { NULL } },
+  { "fileSearchStoreNames", "file_search_store_names", NULL, 20, 23, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_file_search, file_search_store_names), 0, { NULL } },
+  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_search, top_k),
+    0, { NULL } },
+  { "metadataFilter", "metadata_filter", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_file_search, metadata_filter), 0, { NULL } },
 };
 static const uint8_t file_search_names[] = {
   0, 0, 0, 0, 0, 1, 2, 2, 0, 0, 0, 3, 1, 3, 0, 0
 };
-const wire_message wire_file_search = { "FileSearch", sizeof(genai_file_search), 3, 15, file_search_fields, file_search_names };
+const wire_message wire_file_search = {
+  "FileSearch", sizeof(genai_file_search), 3, 15, file_search_fields, file_search_names
+};
 
 static const uint8_t tool_code_execution_names[] = {
   0
 };
-const wire_message wire_tool_code_execution = { "ToolCodeExecution", sizeof(genai_tool_code_execution), 0, 0, NULL, tool_code_execution_names };
+const wire_message wire_tool_code_execution = {
+  "ToolCodeExecution", sizeof(genai_tool_code_execution), 0, 0, NULL, tool_code_execution_names
+};
 
 static const uint8_t url_context_names[] = {
   0
 };
-const wire_message wire_url_context = { "UrlContext", sizeof(genai_url_context), 0, 0, NULL, url_context_names };
+const wire_message wire_url_context = {
+  "UrlContext", sizeof(genai_url_context), 0, 0, NULL, url_context_names
+};
 
 static const wire_field tool_parallel_ai_search_fields[] = {
-  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_parallel_ai_search, api_key), 0, { NULL } },
-  { "customConfigs", "custom_configs", NULL, 13, 14, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_parallel_ai_search, custom_configs_json), 0, { NULL } },
-  { "enableDataRetention", "enable_data_retention", NULL, 19, 21, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_parallel_ai_search, enable_data_retention), 0, { NULL } },
-  { "enableZeroDataRetention", "enable_zero_data_retention", NULL, 23, 26, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_parallel_ai_search, enable_zero_data_retention), 0, { NULL } },
+  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_parallel_ai_search, api_key), 0, { NULL } },
+  { "customConfigs", "custom_configs", NULL, 13, 14, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_parallel_ai_search, custom_configs_json), 0, { NULL } },
+  { "enableDataRetention", "enable_data_retention", NULL, 19, 21, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_parallel_ai_search, enable_data_retention), 0, { NULL } },
+  { "enableZeroDataRetention", "enable_zero_data_retention", NULL, 23, 26, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_tool_parallel_ai_search, enable_zero_data_retention), 0, { NULL } },
 };
 static const uint8_t tool_parallel_ai_search_names[] = {
   1, 0, 0, 0, 4, 0, 0, 4, 0, 3, 0, 3, 0, 1, 2, 2
 };
-const wire_message wire_tool_parallel_ai_search = { "ToolParallelAiSearch", sizeof(genai_tool_parallel_ai_search), 4, 15, tool_parallel_ai_search_fields, tool_parallel_ai_search_names };
+const wire_message wire_tool_parallel_ai_search = {
+  "ToolParallelAiSearch", sizeof(genai_tool_parallel_ai_search), 4, 15, tool_parallel_ai_search_fields,
+  tool_parallel_ai_search_names
+};
 
 static const wire_field tool_exa_ai_search_fields[] = {
-  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_exa_ai_search, api_key), 0, { NULL } },
-  { "customConfigs", "custom_configs", NULL, 13, 14, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_exa_ai_search, custom_configs_json), 0, { NULL } },
+  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_exa_ai_search, api_key), 0, { NULL } },
+  { "customConfigs", "custom_configs", NULL, 13, 14, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_exa_ai_search, custom_configs_json), 0, { NULL } },
 };
 static const uint8_t tool_exa_ai_search_names[] = {
   1, 0, 0, 0, 0, 1, 2, 2
 };
-const wire_message wire_tool_exa_ai_search = { "ToolExaAiSearch", sizeof(genai_tool_exa_ai_search), 2, 7, tool_exa_ai_search_fields, tool_exa_ai_search_names };
+const wire_message wire_tool_exa_ai_search = {
+  "ToolExaAiSearch", sizeof(genai_tool_exa_ai_search), 2, 7, tool_exa_ai_search_fields, tool_exa_ai_search_names
+};
 
 static const wire_field streamable_http_transport_fields[] = {
-  { "headers", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_streamable_http_transport, headers), 0, { NULL } },
-  { "sseReadTimeout", "sse_read_timeout", NULL, 14, 16, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_streamable_http_transport, sse_read_timeout), 0, { NULL } },
-  { "terminateOnClose", "terminate_on_close", NULL, 16, 18, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_streamable_http_transport, terminate_on_close), 0, { NULL } },
-  { "timeout", NULL, NULL, 7, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_streamable_http_transport, timeout), 0, { NULL } },
-  { "url", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_streamable_http_transport, url), 0, { NULL } },
+  { "headers", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false,
+    offsetof(genai_streamable_http_transport, headers), 0, { NULL } },
+  { "sseReadTimeout", "sse_read_timeout", NULL, 14, 16, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_streamable_http_transport, sse_read_timeout), 0, { NULL } },
+  { "terminateOnClose", "terminate_on_close", NULL, 16, 18, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_streamable_http_transport, terminate_on_close), 0, { NULL } },
+  { "timeout", NULL, NULL, 7, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_streamable_http_transport, timeout), 0, { NULL } },
+  { "url", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_streamable_http_transport, url), 0, { NULL } },
 };
 static const uint8_t streamable_http_transport_names[] = {
   0, 0, 4, 0, 2, 0, 3, 5, 3, 0, 0, 0, 1, 0, 0, 2
 };
-const wire_message wire_streamable_http_transport = { "StreamableHttpTransport", sizeof(genai_streamable_http_transport), 5, 15, streamable_http_transport_fields, streamable_http_transport_names };
+const wire_message wire_streamable_http_transport = {
+  "StreamableHttpTransport", sizeof(genai_streamable_http_transport), 5, 15, streamable_http_transport_fields,
+  streamable_http_transport_names
+};
 
 static const wire_field mcp_server_fields[] = {
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_mcp_server, name), 0, { NULL } },
-  { "streamableHttpTransport", "streamable_http_transport", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_mcp_server, streamable_http_transport), 0, { .message = &wire_streamable_http_transport } },
+  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_mcp_server, name),
+    0, { NULL } },
+  { "streamableHttpTransport", "streamable_http_transport", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ONLY_GEMINI, false, offsetof(genai_mcp_server, streamable_http_transport), 0, { .message =
+    &wire_streamable_http_transport } },
 };
 static const uint8_t mcp_server_names[] = {
   1, 0, 0, 0, 2, 0, 2, 0
 };
-const wire_message wire_mcp_server = { "McpServer", sizeof(genai_mcp_server), 2, 7, mcp_server_fields, mcp_server_names };
+const wire_message wire_mcp_server = {
+  "McpServer", sizeof(genai_mcp_server), 2, 7, mcp_server_fields, mcp_server_names
+};
 
 static const wire_field tool_fields[] = {
-  { "retrieval", NULL, NULL, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_tool, retrieval), 0, { .message = &wire_retrieval } },
-  { "computerUse", "computer_use", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool, computer_use), 0, { .message = &wire_computer_use } },
-  { "fileSearch", "file_search", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_tool, file_search), 0, { .message = &wire_file_search } },
-  { "googleSearch", "google_search", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool, google_search), 0, { .message = &wire_google_search } },
-  { "googleMaps", "google_maps", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool, google_maps), 0, { .message = &wire_google_maps } },
-  { "codeExecution", "code_execution", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool, code_execution), 0, { .message = &wire_tool_code_execution } },
-  { "enterpriseWebSearch", "enterprise_web_search", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_tool, enterprise_web_search), 0, { .message = &wire_enterprise_web_search } },
-  { "functionDeclarations", "function_declarations", NULL, 20, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_tool, function_declarations), 0, { .message = &wire_function_declaration } },
-  { "googleSearchRetrieval", "google_search_retrieval", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool, google_search_retrieval), 0, { .message = &wire_google_search_retrieval } },
-  { "parallelAiSearch", "parallel_ai_search", NULL, 16, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_tool, parallel_ai_search), 0, { .message = &wire_tool_parallel_ai_search } },
-  { "urlContext", "url_context", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool, url_context), 0, { .message = &wire_url_context } },
-  { "mcpServers", "mcp_servers", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_tool, mcp_servers), 0, { .message = &wire_mcp_server } },
-  { "exaAiSearch", "exa_ai_search", NULL, 11, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_tool, exa_ai_search), 0, { .message = &wire_tool_exa_ai_search } },
+  { "retrieval", NULL, NULL, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_tool,
+    retrieval), 0, { .message = &wire_retrieval } },
+  { "computerUse", "computer_use", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool, computer_use), 0, { .message = &wire_computer_use } },
+  { "fileSearch", "file_search", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+    offsetof(genai_tool, file_search), 0, { .message = &wire_file_search } },
+  { "googleSearch", "google_search", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool, google_search), 0, { .message = &wire_google_search } },
+  { "googleMaps", "google_maps", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool, google_maps), 0, { .message = &wire_google_maps } },
+  { "codeExecution", "code_execution", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool, code_execution), 0, { .message = &wire_tool_code_execution } },
+  { "enterpriseWebSearch", "enterprise_web_search", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX,
+    false, offsetof(genai_tool, enterprise_web_search), 0, { .message = &wire_enterprise_web_search } },
+  { "functionDeclarations", "function_declarations", NULL, 20, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_tool, function_declarations), 0, { .message = &wire_function_declaration } },
+  { "googleSearchRetrieval", "google_search_retrieval", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_tool, google_search_retrieval), 0, { .message = &wire_google_search_retrieval } },
+  { "parallelAiSearch", "parallel_ai_search", NULL, 16, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_tool, parallel_ai_search), 0, { .message = &wire_tool_parallel_ai_search } },
+  { "urlContext", "url_context", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool, url_context), 0, { .message = &wire_url_context } },
+  { "mcpServers", "mcp_servers", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_tool,
+    mcp_servers), 0, { .message = &wire_mcp_server } },
+  { "exaAiSearch", "exa_ai_search", NULL, 11, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_tool, exa_ai_search), 0, { .message = &wire_tool_exa_ai_search } },
 };
 static const uint8_t tool_names[] = {
   0, 3, 12, 2, 0, 9, 0, 9, 4, 0, 0, 0, 0, 10, 0, 0, 0, 7, 0, 0, 0, 0, 0, 5, 6, 11, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 8,
   3, 0, 0, 0, 0, 10, 4, 0, 0, 2, 0, 7, 0, 11, 0, 0, 5, 6, 0, 13, 0, 0, 8, 0, 1, 13
 };
-const wire_message wire_tool = { "Tool", sizeof(genai_tool), 13, 63, tool_fields, tool_names };
+const wire_message wire_tool = {
+  "Tool", sizeof(genai_tool), 13, 63, tool_fields, tool_names
+};
 
 static const wire_field prebuilt_voice_config_fields[] = {
-  { "voiceName", "voice_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_prebuilt_voice_config, voice_name), 0, { NULL } },
+  { "voiceName", "voice_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_prebuilt_voice_config, voice_name), 0, { NULL } },
 };
 static const uint8_t prebuilt_voice_config_names[] = {
   1, 0, 0, 1
 };
-const wire_message wire_prebuilt_voice_config = { "PrebuiltVoiceConfig", sizeof(genai_prebuilt_voice_config), 1, 3, prebuilt_voice_config_fields, prebuilt_voice_config_names };
+const wire_message wire_prebuilt_voice_config = {
+  "PrebuiltVoiceConfig", sizeof(genai_prebuilt_voice_config), 1, 3, prebuilt_voice_config_fields,
+  prebuilt_voice_config_names
+};
 
 static const wire_field voice_consent_signature_fields[] = {
-  { "signature", NULL, NULL, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_consent_signature, signature), 0, { NULL } },
+  { "signature", NULL, NULL, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_voice_consent_signature, signature), 0, { NULL } },
 };
 static const uint8_t voice_consent_signature_names[] = {
   1, 0
 };
-const wire_message wire_voice_consent_signature = { "VoiceConsentSignature", sizeof(genai_voice_consent_signature), 1, 1, voice_consent_signature_fields, voice_consent_signature_names };
+const wire_message wire_voice_consent_signature = {
+  "VoiceConsentSignature", sizeof(genai_voice_consent_signature), 1, 1, voice_consent_signature_fields,
+  voice_consent_signature_names
+};
 
 static const wire_field replicated_voice_config_fields[] = {
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_replicated_voice_config, mime_type), 0, { NULL } },
-  { "voiceSampleAudio", "voice_sample_audio", NULL, 16, 18, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_replicated_voice_config, voice_sample_audio), 0, { NULL } },
-  { "consentAudio", "consent_audio", NULL, 12, 13, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_replicated_voice_config, consent_audio), 0, { NULL } },
-  { "voiceConsentSignature", "voice_consent_signature", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_replicated_voice_config, voice_consent_signature), 0, { .message = &wire_voice_consent_signature } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_replicated_voice_config, mime_type), 0, { NULL } },
+  { "voiceSampleAudio", "voice_sample_audio", NULL, 16, 18, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_replicated_voice_config, voice_sample_audio), 0, { NULL } },
+  { "consentAudio", "consent_audio", NULL, 12, 13, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+    offsetof(genai_replicated_voice_config, consent_audio), 0, { NULL } },
+  { "voiceConsentSignature", "voice_consent_signature", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI,
+    false, offsetof(genai_replicated_voice_config, voice_consent_signature), 0, { .message =
+    &wire_voice_consent_signature } },
 };
 static const uint8_t replicated_voice_config_names[] = {
   3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 4, 2, 4, 2, 1, 3
 };
-const wire_message wire_replicated_voice_config = { "ReplicatedVoiceConfig", sizeof(genai_replicated_voice_config), 4, 15, replicated_voice_config_fields, replicated_voice_config_names };
+const wire_message wire_replicated_voice_config = {
+  "ReplicatedVoiceConfig", sizeof(genai_replicated_voice_config), 4, 15, replicated_voice_config_fields,
+  replicated_voice_config_names
+};
 
 static const wire_field voice_config_fields[] = {
-  { "replicatedVoiceConfig", "replicated_voice_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_config, replicated_voice_config), 0, { .message = &wire_replicated_voice_config } },
-  { "prebuiltVoiceConfig", "prebuilt_voice_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_config, prebuilt_voice_config), 0, { .message = &wire_prebuilt_voice_config } },
-  { "voice", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_config, voice), 0, { NULL } },
+  { "replicatedVoiceConfig", "replicated_voice_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_voice_config, replicated_voice_config), 0, { .message = &wire_replicated_voice_config } },
+  { "prebuiltVoiceConfig", "prebuilt_voice_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_voice_config, prebuilt_voice_config), 0, { .message = &wire_prebuilt_voice_config } },
+  { "voice", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_config, voice),
+    0, { NULL } },
 };
 static const uint8_t voice_config_names[] = {
   1, 2, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 };
-const wire_message wire_voice_config = { "VoiceConfig", sizeof(genai_voice_config), 3, 15, voice_config_fields, voice_config_names };
+const wire_message wire_voice_config = {
+  "VoiceConfig", sizeof(genai_voice_config), 3, 15, voice_config_fields, voice_config_names
+};
 
 static const wire_field speaker_voice_config_fields[] = {
-  { "speaker", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speaker_voice_config, speaker), 0, { NULL } },
-  { "voiceConfig", "voice_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speaker_voice_config, voice_config), 0, { .message = &wire_voice_config } },
+  { "speaker", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_speaker_voice_config, speaker), 0, { NULL } },
+  { "voiceConfig", "voice_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_speaker_voice_config, voice_config), 0, { .message = &wire_voice_config } },
 };
 static const uint8_t speaker_voice_config_names[] = {
   2, 2, 0, 0, 0, 1, 0, 0
 };
-const wire_message wire_speaker_voice_config = { "SpeakerVoiceConfig", sizeof(genai_speaker_voice_config), 2, 7, speaker_voice_config_fields, speaker_voice_config_names };
+const wire_message wire_speaker_voice_config = {
+  "SpeakerVoiceConfig", sizeof(genai_speaker_voice_config), 2, 7, speaker_voice_config_fields,
+  speaker_voice_config_names
+};
 
 static const wire_field multi_speaker_voice_config_fields[] = {
-  { "speakerVoiceConfigs", "speaker_voice_configs", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_multi_speaker_voice_config, speaker_voice_configs), 0, { .message = &wire_speaker_voice_config } },
+  { "speakerVoiceConfigs", "speaker_voice_configs", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_multi_speaker_voice_config, speaker_voice_configs), 0, { .message = &wire_speaker_voice_config } },
 };
 static const uint8_t multi_speaker_voice_config_names[] = {
   1, 0, 1, 0
 };
-const wire_message wire_multi_speaker_voice_config = { "MultiSpeakerVoiceConfig", sizeof(genai_multi_speaker_voice_config), 1, 3, multi_speaker_voice_config_fields, multi_speaker_voice_config_names };
+const wire_message wire_multi_speaker_voice_config = {
+  "MultiSpeakerVoiceConfig", sizeof(genai_multi_speaker_voice_config), 1, 3, multi_speaker_voice_config_fields,
+  multi_speaker_voice_config_names
+};
 
 static const wire_field speech_config_fields[] = {
-  { "voiceConfig", "voice_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_config, voice_config), 0, { .message = &wire_voice_config } },
-  { "languageCode", "language_code", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_config, language_code), 0, { NULL } },
-  { "multiSpeakerVoiceConfig", "multi_speaker_voice_config", NULL, 23, 26, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_config, multi_speaker_voice_config), 0, { .message = &wire_multi_speaker_voice_config } },
+  { "voiceConfig", "voice_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_speech_config, voice_config), 0, { .message = &wire_voice_config } },
+  { "languageCode", "language_code", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_speech_config, language_code), 0, { NULL } },
+  { "multiSpeakerVoiceConfig", "multi_speaker_voice_config", NULL, 23, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_speech_config, multi_speaker_voice_config), 0, { .message =
+    &wire_multi_speaker_voice_config } },
 };
 static const uint8_t speech_config_names[] = {
   0, 0, 0, 0, 0, 0, 0, 3, 1, 1, 3, 2, 2, 0, 0, 0
 };
-const wire_message wire_speech_config = { "SpeechConfig", sizeof(genai_speech_config), 3, 15, speech_config_fields, speech_config_names };
+const wire_message wire_speech_config = {
+  "SpeechConfig", sizeof(genai_speech_config), 3, 15, speech_config_fields, speech_config_names
+};
 
 static const wire_field thinking_config_fields[] = {
-  { "includeThoughts", "include_thoughts", NULL, 15, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_thinking_config, include_thoughts), 0, { NULL } },
-  { "thinkingBudget", "thinking_budget", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_thinking_config, thinking_budget), 0, { NULL } },
-  { "thinkingLevel", "thinking_level", NULL, 13, 14, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_thinking_config, thinking_level), offsetof(genai_thinking_config, thinking_level_text), { .enumeration = &wire_enum_thinking_level } },
+  { "includeThoughts", "include_thoughts", NULL, 15, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_thinking_config, include_thoughts), 0, { NULL } },
+  { "thinkingBudget", "thinking_budget", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_thinking_config, thinking_budget), 0, { NULL } },
+  { "thinkingLevel", "thinking_level", NULL, 13, 14, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_thinking_config, thinking_level), offsetof(genai_thinking_config, thinking_level_text), {
+    .enumeration = &wire_enum_thinking_level } },
 };
 static const uint8_t thinking_config_names[] = {
   0, 3, 0, 0, 2, 2, 0, 0, 0, 0, 1, 1, 0, 3, 0, 0
 };
-const wire_message wire_thinking_config = { "ThinkingConfig", sizeof(genai_thinking_config), 3, 15, thinking_config_fields, thinking_config_names };
+const wire_message wire_thinking_config = {
+  "ThinkingConfig", sizeof(genai_thinking_config), 3, 15, thinking_config_fields, thinking_config_names
+};
 
 static const wire_field translation_config_fields[] = {
-  { "echoTargetLanguage", "echo_target_language", NULL, 18, 20, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_translation_config, echo_target_language), 0, { NULL } },
-  { "targetLanguageCode", "target_language_code", NULL, 18, 20, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_translation_config, target_language_code), 0, { NULL } },
+  { "echoTargetLanguage", "echo_target_language", NULL, 18, 20, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_translation_config, echo_target_language), 0, { NULL } },
+  { "targetLanguageCode", "target_language_code", NULL, 18, 20, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_translation_config, target_language_code), 0, { NULL } },
 };
 static const uint8_t translation_config_names[] = {
   0, 0, 0, 0, 1, 2, 1, 2
 };
-const wire_message wire_translation_config = { "TranslationConfig", sizeof(genai_translation_config), 2, 7, translation_config_fields, translation_config_names };
+const wire_message wire_translation_config = {
+  "TranslationConfig", sizeof(genai_translation_config), 2, 7, translation_config_fields, translation_config_names
+};
 
 static const uint8_t language_auto_names[] = {
   0
 };
-const wire_message wire_language_auto = { "LanguageAuto", sizeof(genai_language_auto), 0, 0, NULL, language_auto_names };
+const wire_message wire_language_auto = {
+  "LanguageAuto", sizeof(genai_language_auto), 0, 0, NULL, language_auto_names
+};
 
 static const wire_field language_hints_fields[] = {
-  { "languageCodes", "language_codes", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_language_hints, language_codes), 0, { NULL } },
+  { "languageCodes", "language_codes", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_language_hints, language_codes), 0, { NULL } },
 };
 static const uint8_t language_hints_names[] = {
   0, 1, 1, 0
 };
-const wire_message wire_language_hints = { "LanguageHints", sizeof(genai_language_hints), 1, 3, language_hints_fields, language_hints_names };
+const wire_message wire_language_hints = {
+  "LanguageHints", sizeof(genai_language_hints), 1, 3, language_hints_fields, language_hints_names
+};
 
 static const wire_field audio_transcription_config_fields[] = {
-  { "languageCodes", "language_codes", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, language_codes), 0, { NULL } },
-  { "languageAuto", "language_auto", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, language_auto), 0, { .message = &wire_language_auto } },
-  { "languageHints", "language_hints", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, language_hints), 0, { .message = &wire_language_hints } },
-  { "customVocabulary", "custom_vocabulary", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, custom_vocabulary), 0, { NULL } },
-  { "adaptationPhrases", "adaptation_phrases", NULL, 17, 18, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, adaptation_phrases), 0, { NULL } },
-  { "wordTimestamp", "word_timestamp", NULL, 13, 14, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, word_timestamp), 0, { NULL } },
-  { "diarization", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, diarization), 0, { NULL } },
-  { "mode", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, mode), offsetof(genai_audio_transcription_config, mode_text), { .enumeration = &wire_enum_audio_transcription_mode } },
-  { "sourceText", "source_text", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_transcription_config, source_text), 0, { NULL } },
+  { "languageCodes", "language_codes", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, language_codes), 0, { NULL } },
+  { "languageAuto", "language_auto", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, language_auto), 0, { .message = &wire_language_auto } },
+  { "languageHints", "language_hints", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, language_hints), 0, { .message = &wire_language_hints } },
+  { "customVocabulary", "custom_vocabulary", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, custom_vocabulary), 0, { NULL } },
+  { "adaptationPhrases", "adaptation_phrases", NULL, 17, 18, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, adaptation_phrases), 0, { NULL } },
+  { "wordTimestamp", "word_timestamp", NULL, 13, 14, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, word_timestamp), 0, { NULL } },
+  { "diarization", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, diarization), 0, { NULL } },
+  { "mode", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, mode), offsetof(genai_audio_transcription_config, mode_text), {
+    .enumeration = &wire_enum_audio_transcription_mode } },
+  { "sourceText", "source_text", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_transcription_config, source_text), 0, { NULL } },
 };
 static const uint8_t audio_transcription_config_names[] = {
   0, 1, 3, 0, 6, 6, 0, 0, 0, 7, 0, 0, 8, 2, 2, 0, 0, 0, 5, 0, 4, 0, 1, 3, 5, 4, 9, 9, 0, 0, 0, 0
 };
-const wire_message wire_audio_transcription_config = { "AudioTranscriptionConfig", sizeof(genai_audio_transcription_config), 9, 31, audio_transcription_config_fields, audio_transcription_config_names };
+const wire_message wire_audio_transcription_config = {
+  "AudioTranscriptionConfig", sizeof(genai_audio_transcription_config), 9, 31, audio_transcription_config_fields,
+  audio_transcription_config_names
+};
 
 static const wire_field audio_response_format_fields[] = {
-  { "bitRate", "bit_rate", NULL, 7, 8, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_response_format, bit_rate), 0, { NULL } },
-  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_response_format, delivery), offsetof(genai_audio_response_format, delivery_text), { .enumeration = &wire_enum_delivery } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_response_format, mime_type), 0, { NULL } },
-  { "sampleRate", "sample_rate", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_response_format, sample_rate), 0, { NULL } },
+  { "bitRate", "bit_rate", NULL, 7, 8, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_response_format, bit_rate), 0, { NULL } },
+  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_response_format, delivery), offsetof(genai_audio_response_format, delivery_text), {
+    .enumeration = &wire_enum_delivery } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_response_format, mime_type), 0, { NULL } },
+  { "sampleRate", "sample_rate", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_response_format, sample_rate), 0, { NULL } },
 };
 static const uint8_t audio_response_format_names[] = {
   0, 1, 1, 0, 4, 4, 0, 2, 3, 0, 0, 0, 0, 0, 3, 0
 };
-const wire_message wire_audio_response_format = { "AudioResponseFormat", sizeof(genai_audio_response_format), 4, 15, audio_response_format_fields, audio_response_format_names };
+const wire_message wire_audio_response_format = {
+  "AudioResponseFormat", sizeof(genai_audio_response_format), 4, 15, audio_response_format_fields,
+  audio_response_format_names
+};
 
 static const wire_field image_response_format_fields[] = {
-  { "aspectRatio", "aspect_ratio", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_image_response_format, aspect_ratio), offsetof(genai_image_response_format, aspect_ratio_text), { .enumeration = &wire_enum_aspect_ratio } },
-  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_image_response_format, delivery), offsetof(genai_image_response_format, delivery_text), { .enumeration = &wire_enum_delivery } },
-  { "imageSize", "image_size", NULL, 9, 10, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_image_response_format, image_size), offsetof(genai_image_response_format, image_size_text), { .enumeration = &wire_enum_image_size } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_image_response_format, mime_type), 0, { NULL } },
+  { "aspectRatio", "aspect_ratio", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_image_response_format, aspect_ratio), offsetof(genai_image_response_format, aspect_ratio_text), {
+    .enumeration = &wire_enum_aspect_ratio } },
+  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_image_response_format, delivery), offsetof(genai_image_response_format, delivery_text), {
+    .enumeration = &wire_enum_delivery } },
+  { "imageSize", "image_size", NULL, 9, 10, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_image_response_format, image_size), offsetof(genai_image_response_format, image_size_text), {
+    .enumeration = &wire_enum_image_size } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_image_response_format, mime_type), 0, { NULL } },
 };
 static const uint8_t image_response_format_names[] = {
   3, 3, 0, 1, 0, 0, 0, 2, 4, 1, 0, 0, 0, 0, 4, 0
 };
-const wire_message wire_image_response_format = { "ImageResponseFormat", sizeof(genai_image_response_format), 4, 15, image_response_format_fields, image_response_format_names };
+const wire_message wire_image_response_format = {
+  "ImageResponseFormat", sizeof(genai_image_response_format), 4, 15, image_response_format_fields,
+  image_response_format_names
+};
 
 static const wire_field text_response_format_fields[] = {
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_text_response_format, mime_type), 0, { NULL } },
-  { "schema", NULL, NULL, 6, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_text_response_format, schema_json), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_text_response_format, mime_type), 0, { NULL } },
+  { "schema", NULL, NULL, 6, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_text_response_format,
+    schema_json), 0, { NULL } },
 };
 static const uint8_t text_response_format_names[] = {
   1, 0, 0, 0, 0, 2, 1, 0
 };
-const wire_message wire_text_response_format = { "TextResponseFormat", sizeof(genai_text_response_format), 2, 7, text_response_format_fields, text_response_format_names };
+const wire_message wire_text_response_format = {
+  "TextResponseFormat", sizeof(genai_text_response_format), 2, 7, text_response_format_fields,
+  text_response_format_names
+};
 
 static const wire_field video_response_format_fields[] = {
-  { "aspectRatio", "aspect_ratio", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_response_format, aspect_ratio), offsetof(genai_video_response_format, aspect_ratio_text), { .enumeration = &wire_enum_aspect_ratio } },
-  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_response_format, delivery), offsetof(genai_video_response_format, delivery_text), { .enumeration = &wire_enum_delivery } },
-  { "duration", NULL, NULL, 8, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_response_format, duration), 0, { NULL } },
-  { "gcsUri", "gcs_uri", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_response_format, gcs_uri), 0, { NULL } },
-  { "resolution", NULL, NULL, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_response_format, resolution), 0, { NULL } },
+  { "aspectRatio", "aspect_ratio", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_response_format, aspect_ratio), offsetof(genai_video_response_format, aspect_ratio_text), {
+    .enumeration = &wire_enum_aspect_ratio } },
+  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_response_format, delivery), offsetof(genai_video_response_format, delivery_text), {
+    .enumeration = &wire_enum_delivery } },
+  { "duration", NULL, NULL, 8, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_response_format, duration), 0, { NULL } },
+  { "gcsUri", "gcs_uri", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_response_format, gcs_uri), 0, { NULL } },
+  { "resolution", NULL, NULL, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_response_format, resolution), 0, { NULL } },
 };
 static const uint8_t video_response_format_names[] = {
   0, 0, 0, 1, 5, 0, 0, 2, 0, 4, 1, 4, 0, 0, 3, 0
 };
-const wire_message wire_video_response_format = { "VideoResponseFormat", sizeof(genai_video_response_format), 5, 15, video_response_format_fields, video_response_format_names };
+const wire_message wire_video_response_format = {
+  "VideoResponseFormat", sizeof(genai_video_response_format), 5, 15, video_response_format_fields,
+  video_response_format_names
+};
 
 static const wire_field response_format_fields[] = {
-  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format, audio), 0, { .message = &wire_audio_response_format } },
-  { "image", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format, image), 0, { .message = &wire_image_response_format } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format, text), 0, { .message = &wire_text_response_format } },
-  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format, video), 0, { .message = &wire_video_response_format } },
+  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
+    audio), 0, { .message = &wire_audio_response_format } },
+  { "image", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
+    image), 0, { .message = &wire_image_response_format } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
+    text), 0, { .message = &wire_text_response_format } },
+  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
+    video), 0, { .message = &wire_video_response_format } },
 };
 static const uint8_t response_format_names[] = {
   2, 1, 0, 0, 3, 4, 0, 0
 };
-const wire_message wire_response_format = { "ResponseFormat", sizeof(genai_response_format), 4, 7, response_format_fields, response_format_names };
+const wire_message wire_response_format = {
+  "ResponseFormat", sizeof(genai_response_format), 4, 7, response_format_fields, response_format_names
+};
 
 static const wire_field model_selection_config_fields[] = {
-  { "featureSelectionPreference", "feature_selection_preference", NULL, 26, 28, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_selection_config, feature_selection_preference), offsetof(genai_model_selection_config, feature_selection_preference_text), { .enumeration = &wire_enum_feature_selection_preference } },
+  { "featureSelectionPreference", "feature_selection_preference", NULL, 26, 28, 0, WIRE_ENUM, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_model_selection_config, feature_selection_preference),
+    offsetof(genai_model_selection_config, feature_selection_preference_text), { .enumeration =
+    &wire_enum_feature_selection_preference } },
 };
 static const uint8_t model_selection_config_names[] = {
   1, 0, 1, 0
 };
-const wire_message wire_model_selection_config = { "ModelSelectionConfig", sizeof(genai_model_selection_config), 1, 3, model_selection_config_fields, model_selection_config_names };
+const wire_message wire_model_selection_config = {
+  "ModelSelectionConfig", sizeof(genai_model_selection_config), 1, 3, model_selection_config_fields,
+  model_selection_config_names
+};
 
 static const wire_field generation_config_routing_config_auto_routing_mode_fields[] = {
-  { "modelRoutingPreference", "model_routing_preference", NULL, 22, 24, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config_routing_config_auto_routing_mode, model_routing_preference), 0, { NULL } },
+  { "modelRoutingPreference", "model_routing_preference", NULL, 22, 24, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_generation_config_routing_config_auto_routing_mode, model_routing_preference), 0, { NULL } },
 };
 static const uint8_t generation_config_routing_config_auto_routing_mode_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_generation_config_routing_config_auto_routing_mode = { "GenerationConfigRoutingConfigAutoRoutingMode", sizeof(genai_generation_config_routing_config_auto_routing_mode), 1, 3, generation_config_routing_config_auto_routing_mode_fields, generation_config_routing_config_auto_routing_mode_names };
+const wire_message wire_generation_config_routing_config_auto_routing_mode = {
+  "GenerationConfigRoutingConfigAutoRoutingMode", sizeof(genai_generation_config_routing_config_auto_routing_mode), 1,
+  3, generation_config_routing_config_auto_routing_mode_fields, generation_config_routing_config_auto_routing_mode_names
+};
 
 static const wire_field generation_config_routing_config_manual_routing_mode_fields[] = {
-  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config_routing_config_manual_routing_mode, model_name), 0, { NULL } },
+  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config_routing_config_manual_routing_mode, model_name), 0, { NULL } },
 };
 static const uint8_t generation_config_routing_config_manual_routing_mode_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_generation_config_routing_config_manual_routing_mode = { "GenerationConfigRoutingConfigManualRoutingMode", sizeof(genai_generation_config_routing_config_manual_routing_mode), 1, 3, generation_config_routing_config_manual_routing_mode_fields, generation_config_routing_config_manual_routing_mode_names };
+const wire_message wire_generation_config_routing_config_manual_routing_mode = {
+  "GenerationConfigRoutingConfigManualRoutingMode", sizeof(genai_generation_config_routing_config_manual_routing_mode),
+  1, 3, generation_config_routing_config_manual_routing_mode_fields,
+  generation_config_routing_config_manual_routing_mode_names
+};
 
 static const wire_field generation_config_routing_config_fields[] = {
-  { "autoMode", "auto_mode", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config_routing_config, auto_mode), 0, { .message = &wire_generation_config_routing_config_auto_routing_mode } },
-  { "manualMode", "manual_mode", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config_routing_config, manual_mode), 0, { .message = &wire_generation_config_routing_config_manual_routing_mode } },
+  { "autoMode", "auto_mode", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config_routing_config, auto_mode), 0, { .message =
+    &wire_generation_config_routing_config_auto_routing_mode } },
+  { "manualMode", "manual_mode", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config_routing_config, manual_mode), 0, { .message =
+    &wire_generation_config_routing_config_manual_routing_mode } },
 };
 static const uint8_t generation_config_routing_config_names[] = {
   0, 1, 1, 0, 0, 2, 2, 0
 };
-const wire_message wire_generation_config_routing_config = { "GenerationConfigRoutingConfig", sizeof(genai_generation_config_routing_config), 2, 7, generation_config_routing_config_fields, generation_config_routing_config_names };
+const wire_message wire_generation_config_routing_config = {
+  "GenerationConfigRoutingConfig", sizeof(genai_generation_config_routing_config), 2, 7,
+  generation_config_routing_config_fields, generation_config_routing_config_names
+};
 
 static const wire_field generation_config_fields[] = {
-  { "modelSelectionConfig", "model_selection_config", "modelConfig", 20, 22, 11, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, true, offsetof(genai_generation_config, model_selection_config), 0, { .message = &wire_model_selection_config } },
-  { "responseJsonSchema", "response_json_schema", NULL, 18, 20, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, response_json_schema), 0, { NULL } },
-  { "audioTimestamp", "audio_timestamp", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, audio_timestamp), 0, { NULL } },
-  { "candidateCount", "candidate_count", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, candidate_count), 0, { NULL } },
-  { "enableAffectiveDialog", "enable_affective_dialog", NULL, 21, 23, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, enable_affective_dialog), 0, { NULL } },
-  { "frequencyPenalty", "frequency_penalty", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, frequency_penalty), 0, { NULL } },
-  { "logprobs", NULL, NULL, 8, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, logprobs), 0, { NULL } },
-  { "maxOutputTokens", "max_output_tokens", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, max_output_tokens), 0, { NULL } },
-  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, media_resolution), offsetof(genai_generation_config, media_resolution_text), { .enumeration = &wire_enum_media_resolution } },
-  { "presencePenalty", "presence_penalty", NULL, 15, 16, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, presence_penalty), 0, { NULL } },
-  { "responseLogprobs", "response_logprobs", NULL, 16, 17, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, response_logprobs), 0, { NULL } },
-  { "responseMimeType", "response_mime_type", NULL, 16, 18, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, response_mime_type), 0, { NULL } },
-  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_generation_config, response_modalities), 0, { .enumeration = &wire_enum_modality } },
-  { "responseSchema", "response_schema", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, response_schema), 0, { .message = &wire_schema } },
-  { "routingConfig", "routing_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, routing_config), 0, { .message = &wire_generation_config_routing_config } },
-  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, seed), 0, { NULL } },
-  { "speechConfig", "speech_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, speech_config), 0, { .message = &wire_speech_config } },
-  { "stopSequences", "stop_sequences", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_generation_config, stop_sequences), 0, { NULL } },
-  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, temperature), 0, { NULL } },
-  { "thinkingConfig", "thinking_config", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, thinking_config), 0, { .message = &wire_thinking_config } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, top_k), 0, { NULL } },
-  { "topP", "top_p", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, top_p), 0, { NULL } },
-  { "enableEnhancedCivicAnswers", "enable_enhanced_civic_answers", NULL, 26, 29, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_generation_config, enable_enhanced_civic_answers), 0, { NULL } },
-  { "responseFormat", "response_format", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_generation_config, response_format), 0, { .message = &wire_response_format } },
-  { "translationConfig", "translation_config", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, translation_config), 0, { .message = &wire_translation_config } },
-  { "audioTranscriptionConfig", "audio_transcription_config", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config, audio_transcription_config), 0, { .message = &wire_audio_transcription_config } },
+  { "modelSelectionConfig", "model_selection_config", "modelConfig", 20, 22, 11, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, true, offsetof(genai_generation_config, model_selection_config), 0, { .message =
+    &wire_model_selection_config } },
+  { "responseJsonSchema", "response_json_schema", NULL, 18, 20, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, response_json_schema), 0, { NULL } },
+  { "audioTimestamp", "audio_timestamp", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, audio_timestamp), 0, { NULL } },
+  { "candidateCount", "candidate_count", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, candidate_count), 0, { NULL } },
+  { "enableAffectiveDialog", "enable_affective_dialog", NULL, 21, 23, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, enable_affective_dialog), 0, { NULL } },
+  { "frequencyPenalty", "frequency_penalty", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, frequency_penalty), 0, { NULL } },
+  { "logprobs", NULL, NULL, 8, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
+    logprobs), 0, { NULL } },
+  { "maxOutputTokens", "max_output_tokens", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, max_output_tokens), 0, { NULL } },
+  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, media_resolution), offsetof(genai_generation_config, media_resolution_text), {
+    .enumeration = &wire_enum_media_resolution } },
+  { "presencePenalty", "presence_penalty", NULL, 15, 16, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, presence_penalty), 0, { NULL } },
+  { "responseLogprobs", "response_logprobs", NULL, 16, 17, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, response_logprobs), 0, { NULL } },
+  { "responseMimeType", "response_mime_type", NULL, 16, 18, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, response_mime_type), 0, { NULL } },
+  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, response_modalities), 0, { .enumeration = &wire_enum_modality } },
+  { "responseSchema", "response_schema", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, response_schema), 0, { .message = &wire_schema } },
+  { "routingConfig", "routing_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, routing_config), 0, { .message = &wire_generation_config_routing_config } },
+  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
+    seed), 0, { NULL } },
+  { "speechConfig", "speech_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, speech_config), 0, { .message = &wire_speech_config } },
+  { "stopSequences", "stop_sequences", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, stop_sequences), 0, { NULL } },
+  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, temperature), 0, { NULL } },
+  { "thinkingConfig", "thinking_config", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, thinking_config), 0, { .message = &wire_thinking_config } },
+  { "topK", "top_k", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
+    top_k), 0, { NULL } },
+  { "topP", "top_p", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
+    top_p), 0, { NULL } },
+  { "enableEnhancedCivicAnswers", "enable_enhanced_civic_answers", NULL, 26, 29, 0, WIRE_BOOL, WIRE_SINGLE,
+    WIRE_ONLY_GEMINI, false, offsetof(genai_generation_config, enable_enhanced_civic_answers), 0, { NULL } },
+  { "responseFormat", "response_format", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, response_format), 0, { .message = &wire_response_format } },
+  { "translationConfig", "translation_config", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, translation_config), 0, { .message = &wire_translation_config } },
+  { "audioTranscriptionConfig", "audio_transcription_config", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_generation_config, audio_transcription_config), 0, { .message =
+    &wire_audio_transcription_config } },
 };
 static const uint8_t generation_config_names[] = {
   10, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 4, 0, 23, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 9, 0, 17, 1,
@@ -1166,130 +1880,219 @@ static const uint8_t generation_config_names[] = {
   0, 0, 0, 24, 0, 13, 17, 0, 0, 0, 0, 0, 14, 0, 26, 0, 0, 1, 6, 19, 0, 0, 11, 0, 11, 0, 13, 18, 0, 1, 15, 22, 21, 0, 0,
   8, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 2, 5, 0, 0, 0, 7, 0, 10
 };
-const wire_message wire_generation_config = { "GenerationConfig", sizeof(genai_generation_config), 26, 127, generation_config_fields, generation_config_names };
+const wire_message wire_generation_config = {
+  "GenerationConfig", sizeof(genai_generation_config), 26, 127, generation_config_fields, generation_config_names
+};
 
 static const wire_field automatic_activity_detection_fields[] = {
-  { "disabled", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_automatic_activity_detection, disabled), 0, { NULL } },
-  { "startOfSpeechSensitivity", "start_of_speech_sensitivity", NULL, 24, 27, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_automatic_activity_detection, start_of_speech_sensitivity), offsetof(genai_automatic_activity_detection, start_of_speech_sensitivity_text), { .enumeration = &wire_enum_start_sensitivity } },
-  { "endOfSpeechSensitivity", "end_of_speech_sensitivity", NULL, 22, 25, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_automatic_activity_detection, end_of_speech_sensitivity), offsetof(genai_automatic_activity_detection, end_of_speech_sensitivity_text), { .enumeration = &wire_enum_end_sensitivity } },
-  { "prefixPaddingMs", "prefix_padding_ms", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_automatic_activity_detection, prefix_padding_ms), 0, { NULL } },
-  { "silenceDurationMs", "silence_duration_ms", NULL, 17, 19, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_automatic_activity_detection, silence_duration_ms), 0, { NULL } },
+  { "disabled", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_automatic_activity_detection, disabled), 0, { NULL } },
+  { "startOfSpeechSensitivity", "start_of_speech_sensitivity", NULL, 24, 27, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_automatic_activity_detection, start_of_speech_sensitivity),
+    offsetof(genai_automatic_activity_detection, start_of_speech_sensitivity_text), { .enumeration =
+    &wire_enum_start_sensitivity } },
+  { "endOfSpeechSensitivity", "end_of_speech_sensitivity", NULL, 22, 25, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_automatic_activity_detection, end_of_speech_sensitivity),
+    offsetof(genai_automatic_activity_detection, end_of_speech_sensitivity_text), { .enumeration =
+    &wire_enum_end_sensitivity } },
+  { "prefixPaddingMs", "prefix_padding_ms", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_automatic_activity_detection, prefix_padding_ms), 0, { NULL } },
+  { "silenceDurationMs", "silence_duration_ms", NULL, 17, 19, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_automatic_activity_detection, silence_duration_ms), 0, { NULL } },
 };
 static const uint8_t automatic_activity_detection_names[] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 5, 5, 0, 0, 3, 0, 0, 2, 4, 0, 4, 2, 0
 };
-const wire_message wire_automatic_activity_detection = { "AutomaticActivityDetection", sizeof(genai_automatic_activity_detection), 5, 31, automatic_activity_detection_fields, automatic_activity_detection_names };
+const wire_message wire_automatic_activity_detection = {
+  "AutomaticActivityDetection", sizeof(genai_automatic_activity_detection), 5, 31, automatic_activity_detection_fields,
+  automatic_activity_detection_names
+};
 
 static const wire_field realtime_input_config_fields[] = {
-  { "automaticActivityDetection", "automatic_activity_detection", NULL, 26, 28, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, automatic_activity_detection), 0, { .message = &wire_automatic_activity_detection } },
-  { "activityHandling", "activity_handling", NULL, 16, 17, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, activity_handling), offsetof(genai_realtime_input_config, activity_handling_text), { .enumeration = &wire_enum_activity_handling } },
-  { "turnCoverage", "turn_coverage", NULL, 12, 13, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, turn_coverage), offsetof(genai_realtime_input_config, turn_coverage_text), { .enumeration = &wire_enum_turn_coverage } },
-  { "interimTranscriptTimestampEnabled", "interim_transcript_timestamp_enabled", NULL, 33, 36, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, interim_transcript_timestamp_enabled), 0, { NULL } },
+  { "automaticActivityDetection", "automatic_activity_detection", NULL, 26, 28, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, automatic_activity_detection), 0, { .message =
+    &wire_automatic_activity_detection } },
+  { "activityHandling", "activity_handling", NULL, 16, 17, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_realtime_input_config, activity_handling), offsetof(genai_realtime_input_config,
+    activity_handling_text), { .enumeration = &wire_enum_activity_handling } },
+  { "turnCoverage", "turn_coverage", NULL, 12, 13, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_realtime_input_config, turn_coverage), offsetof(genai_realtime_input_config, turn_coverage_text), {
+    .enumeration = &wire_enum_turn_coverage } },
+  { "interimTranscriptTimestampEnabled", "interim_transcript_timestamp_enabled", NULL, 33, 36, 0, WIRE_BOOL,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, interim_transcript_timestamp_enabled), 0,
+    { NULL } },
 };
 static const uint8_t realtime_input_config_names[] = {
   1, 1, 0, 0, 0, 0, 4, 0, 0, 0, 2, 3, 2, 4, 0, 3
 };
-const wire_message wire_realtime_input_config = { "RealtimeInputConfig", sizeof(genai_realtime_input_config), 4, 15, realtime_input_config_fields, realtime_input_config_names };
+const wire_message wire_realtime_input_config = {
+  "RealtimeInputConfig", sizeof(genai_realtime_input_config), 4, 15, realtime_input_config_fields,
+  realtime_input_config_names
+};
 
 static const wire_field session_resumption_config_fields[] = {
-  { "handle", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_session_resumption_config, handle), 0, { NULL } },
-  { "transparent", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_session_resumption_config, transparent), 0, { NULL } },
+  { "handle", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_session_resumption_config, handle), 0, { NULL } },
+  { "transparent", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_session_resumption_config, transparent), 0, { NULL } },
 };
 static const uint8_t session_resumption_config_names[] = {
   0, 2, 0, 1
 };
-const wire_message wire_session_resumption_config = { "SessionResumptionConfig", sizeof(genai_session_resumption_config), 2, 3, session_resumption_config_fields, session_resumption_config_names };
+const wire_message wire_session_resumption_config = {
+  "SessionResumptionConfig", sizeof(genai_session_resumption_config), 2, 3, session_resumption_config_fields,
+  session_resumption_config_names
+};
 
 static const wire_field sliding_window_fields[] = {
-  { "targetTokens", "target_tokens", NULL, 12, 13, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_sliding_window, target_tokens), 0, { NULL } },
+  { "targetTokens", "target_tokens", NULL, 12, 13, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_sliding_window, target_tokens), 0, { NULL } },
 };
 static const uint8_t sliding_window_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_sliding_window = { "SlidingWindow", sizeof(genai_sliding_window), 1, 3, sliding_window_fields, sliding_window_names };
+const wire_message wire_sliding_window = {
+  "SlidingWindow", sizeof(genai_sliding_window), 1, 3, sliding_window_fields, sliding_window_names
+};
 
 static const wire_field context_window_compression_config_fields[] = {
-  { "triggerTokens", "trigger_tokens", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_context_window_compression_config, trigger_tokens), 0, { NULL } },
-  { "slidingWindow", "sliding_window", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_context_window_compression_config, sliding_window), 0, { .message = &wire_sliding_window } },
+  { "triggerTokens", "trigger_tokens", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_context_window_compression_config, trigger_tokens), 0, { NULL } },
+  { "slidingWindow", "sliding_window", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_context_window_compression_config, sliding_window), 0, { .message = &wire_sliding_window } },
 };
 static const uint8_t context_window_compression_config_names[] = {
   1, 1, 0, 0, 0, 2, 2, 0
 };
-const wire_message wire_context_window_compression_config = { "ContextWindowCompressionConfig", sizeof(genai_context_window_compression_config), 2, 7, context_window_compression_config_fields, context_window_compression_config_names };
+const wire_message wire_context_window_compression_config = {
+  "ContextWindowCompressionConfig", sizeof(genai_context_window_compression_config), 2, 7,
+  context_window_compression_config_fields, context_window_compression_config_names
+};
 
 static const wire_field proactivity_config_fields[] = {
-  { "proactiveAudio", "proactive_audio", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_proactivity_config, proactive_audio), 0, { NULL } },
-  { "proactiveVideo", "proactive_video", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_proactivity_config, proactive_video), 0, { NULL } },
+  { "proactiveAudio", "proactive_audio", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_proactivity_config, proactive_audio), 0, { NULL } },
+  { "proactiveVideo", "proactive_video", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_proactivity_config, proactive_video), 0, { NULL } },
 };
 static const uint8_t proactivity_config_names[] = {
   0, 0, 1, 1, 2, 2, 0, 0
 };
-const wire_message wire_proactivity_config = { "ProactivityConfig", sizeof(genai_proactivity_config), 2, 7, proactivity_config_fields, proactivity_config_names };
+const wire_message wire_proactivity_config = {
+  "ProactivityConfig", sizeof(genai_proactivity_config), 2, 7, proactivity_config_fields, proactivity_config_names
+};
 
 static const wire_field history_config_fields[] = {
-  { "initialHistoryInClientContent", "initial_history_in_client_content", NULL, 29, 33, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_history_config, initial_history_in_client_content), 0, { NULL } },
+  { "initialHistoryInClientContent", "initial_history_in_client_content", NULL, 29, 33, 0, WIRE_BOOL, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_history_config, initial_history_in_client_content), 0, { NULL } },
 };
 static const uint8_t history_config_names[] = {
   1, 0, 0, 1
 };
-const wire_message wire_history_config = { "HistoryConfig", sizeof(genai_history_config), 1, 3, history_config_fields, history_config_names };
+const wire_message wire_history_config = {
+  "HistoryConfig", sizeof(genai_history_config), 1, 3, history_config_fields, history_config_names
+};
 
 static const wire_field customized_avatar_fields[] = {
-  { "imageMimeType", "image_mime_type", NULL, 13, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_customized_avatar, image_mime_type), 0, { NULL } },
-  { "imageData", "image_data", NULL, 9, 10, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_customized_avatar, image_data), 0, { NULL } },
+  { "imageMimeType", "image_mime_type", NULL, 13, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_customized_avatar, image_mime_type), 0, { NULL } },
+  { "imageData", "image_data", NULL, 9, 10, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_customized_avatar, image_data), 0, { NULL } },
 };
 static const uint8_t customized_avatar_names[] = {
   1, 0, 0, 0, 2, 2, 1, 0
 };
-const wire_message wire_customized_avatar = { "CustomizedAvatar", sizeof(genai_customized_avatar), 2, 7, customized_avatar_fields, customized_avatar_names };
+const wire_message wire_customized_avatar = {
+  "CustomizedAvatar", sizeof(genai_customized_avatar), 2, 7, customized_avatar_fields, customized_avatar_names
+};
 
 static const wire_field avatar_config_fields[] = {
-  { "avatarName", "avatar_name", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_avatar_config, avatar_name), 0, { NULL } },
-  { "customizedAvatar", "customized_avatar", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_avatar_config, customized_avatar), 0, { .message = &wire_customized_avatar } },
-  { "audioBitrateBps", "audio_bitrate_bps", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_avatar_config, audio_bitrate_bps), 0, { NULL } },
-  { "videoBitrateBps", "video_bitrate_bps", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_avatar_config, video_bitrate_bps), 0, { NULL } },
+  { "avatarName", "avatar_name", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_avatar_config, avatar_name), 0, { NULL } },
+  { "customizedAvatar", "customized_avatar", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_avatar_config, customized_avatar), 0, { .message = &wire_customized_avatar } },
+  { "audioBitrateBps", "audio_bitrate_bps", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_avatar_config, audio_bitrate_bps), 0, { NULL } },
+  { "videoBitrateBps", "video_bitrate_bps", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_avatar_config, video_bitrate_bps), 0, { NULL } },
 };
 static const uint8_t avatar_config_names[] = {
   0, 3, 0, 3, 4, 0, 4, 1, 1, 2, 2, 0, 0, 0, 0, 0
 };
-const wire_message wire_avatar_config = { "AvatarConfig", sizeof(genai_avatar_config), 4, 15, avatar_config_fields, avatar_config_names };
+const wire_message wire_avatar_config = {
+  "AvatarConfig", sizeof(genai_avatar_config), 4, 15, avatar_config_fields, avatar_config_names
+};
 
 static const wire_field safety_setting_fields[] = {
-  { "category", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_safety_setting, category), offsetof(genai_safety_setting, category_text), { .enumeration = &wire_enum_harm_category } },
-  { "method", NULL, NULL, 6, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_safety_setting, method), offsetof(genai_safety_setting, method_text), { .enumeration = &wire_enum_harm_block_method } },
-  { "threshold", NULL, NULL, 9, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_safety_setting, threshold), offsetof(genai_safety_setting, threshold_text), { .enumeration = &wire_enum_harm_block_threshold } },
+  { "category", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_safety_setting,
+    category), offsetof(genai_safety_setting, category_text), { .enumeration = &wire_enum_harm_category } },
+  { "method", NULL, NULL, 6, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_safety_setting,
+    method), offsetof(genai_safety_setting, method_text), { .enumeration = &wire_enum_harm_block_method } },
+  { "threshold", NULL, NULL, 9, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_safety_setting,
+    threshold), offsetof(genai_safety_setting, threshold_text), { .enumeration = &wire_enum_harm_block_threshold } },
 };
 static const uint8_t safety_setting_names[] = {
   0, 2, 0, 0, 0, 1, 3, 0
 };
-const wire_message wire_safety_setting = { "SafetySetting", sizeof(genai_safety_setting), 3, 7, safety_setting_fields, safety_setting_names };
+const wire_message wire_safety_setting = {
+  "SafetySetting", sizeof(genai_safety_setting), 3, 7, safety_setting_fields, safety_setting_names
+};
 
 static const wire_field live_connect_config_fields[] = {
-  { "generationConfig", "generation_config", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, generation_config), 0, { .message = &wire_generation_config } },
-  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, response_modalities), 0, { .enumeration = &wire_enum_modality } },
-  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, temperature), 0, { NULL } },
-  { "topP", "top_p", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, top_p), 0, { NULL } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, top_k), 0, { NULL } },
-  { "maxOutputTokens", "max_output_tokens", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, max_output_tokens), 0, { NULL } },
-  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, media_resolution), offsetof(genai_live_connect_config, media_resolution_text), { .enumeration = &wire_enum_media_resolution } },
-  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, seed), 0, { NULL } },
-  { "speechConfig", "speech_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, speech_config), 0, { .message = &wire_speech_config } },
-  { "thinkingConfig", "thinking_config", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, thinking_config), 0, { .message = &wire_thinking_config } },
-  { "enableAffectiveDialog", "enable_affective_dialog", NULL, 21, 23, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, enable_affective_dialog), 0, { NULL } },
-  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, system_instruction), 0, { .message = &wire_content } },
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, tools), 0, { .message = &wire_tool } },
-  { "sessionResumption", "session_resumption", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, session_resumption), 0, { .message = &wire_session_resumption_config } },
-  { "inputAudioTranscription", "input_audio_transcription", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, input_audio_transcription), 0, { .message = &wire_audio_transcription_config } },
-  { "outputAudioTranscription", "output_audio_transcription", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, output_audio_transcription), 0, { .message = &wire_audio_transcription_config } },
-  { "realtimeInputConfig", "realtime_input_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, realtime_input_config), 0, { .message = &wire_realtime_input_config } },
-  { "contextWindowCompression", "context_window_compression", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, context_window_compression), 0, { .message = &wire_context_window_compression_config } },
-  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, proactivity), 0, { .message = &wire_proactivity_config } },
-  { "explicitVadSignal", "explicit_vad_signal", NULL, 17, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_live_connect_config, explicit_vad_signal), 0, { NULL } },
-  { "historyConfig", "history_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, history_config), 0, { .message = &wire_history_config } },
-  { "avatarConfig", "avatar_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, avatar_config), 0, { .message = &wire_avatar_config } },
-  { "safetySettings", "safety_settings", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, safety_settings), 0, { .message = &wire_safety_setting } },
-  { "translationConfig", "translation_config", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, translation_config), 0, { .message = &wire_translation_config } },
-  { "labels", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, labels), 0, { NULL } },
+  { "generationConfig", "generation_config", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, generation_config), 0, { .message = &wire_generation_config } },
+  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, response_modalities), 0, { .enumeration = &wire_enum_modality } },
+  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, temperature), 0, { NULL } },
+  { "topP", "top_p", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, top_p), 0, { NULL } },
+  { "topK", "top_k", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, top_k), 0, { NULL } },
+  { "maxOutputTokens", "max_output_tokens", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, max_output_tokens), 0, { NULL } },
+  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, media_resolution), offsetof(genai_live_connect_config, media_resolution_text),
+    { .enumeration = &wire_enum_media_resolution } },
+  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config,
+    seed), 0, { NULL } },
+  { "speechConfig", "speech_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, speech_config), 0, { .message = &wire_speech_config } },
+  { "thinkingConfig", "thinking_config", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, thinking_config), 0, { .message = &wire_thinking_config } },
+  { "enableAffectiveDialog", "enable_affective_dialog", NULL, 21, 23, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, enable_affective_dialog), 0, { NULL } },
+  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, system_instruction), 0, { .message = &wire_content } },
+  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config,
+    tools), 0, { .message = &wire_tool } },
+  { "sessionResumption", "session_resumption", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, session_resumption), 0, { .message = &wire_session_resumption_config } },
+  { "inputAudioTranscription", "input_audio_transcription", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_connect_config, input_audio_transcription), 0, { .message =
+    &wire_audio_transcription_config } },
+  { "outputAudioTranscription", "output_audio_transcription", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, output_audio_transcription), 0, { .message =
+    &wire_audio_transcription_config } },
+  { "realtimeInputConfig", "realtime_input_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, realtime_input_config), 0, { .message = &wire_realtime_input_config } },
+  { "contextWindowCompression", "context_window_compression", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, context_window_compression), 0, { .message =
+    &wire_context_window_compression_config } },
+  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, proactivity), 0, { .message = &wire_proactivity_config } },
+  { "explicitVadSignal", "explicit_vad_signal", NULL, 17, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_live_connect_config, explicit_vad_signal), 0, { NULL } },
+  { "historyConfig", "history_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, history_config), 0, { .message = &wire_history_config } },
+  { "avatarConfig", "avatar_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, avatar_config), 0, { .message = &wire_avatar_config } },
+  { "safetySettings", "safety_settings", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, safety_settings), 0, { .message = &wire_safety_setting } },
+  { "translationConfig", "translation_config", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, translation_config), 0, { .message = &wire_translation_config } },
+  { "labels", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config,
+    labels), 0, { NULL } },
 };
 static const uint8_t live_connect_config_names[] = {
   0, 0, 0, 21, 24, 0, 18, 0, 0, 12, 16, 17, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 21, 7, 0, 9,
@@ -1297,619 +2100,1021 @@ static const uint8_t live_connect_config_names[] = {
   0, 13, 0, 0, 17, 0, 2, 19, 9, 22, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 3, 0, 0, 0, 0, 0, 14, 2, 0, 0, 5, 0, 4, 0, 0, 0, 6,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11, 15, 0, 0, 20, 0, 25, 0
 };
-const wire_message wire_live_connect_config = { "LiveConnectConfig", sizeof(genai_live_connect_config), 25, 127, live_connect_config_fields, live_connect_config_names };
+const wire_message wire_live_connect_config = {
+  "LiveConnectConfig", sizeof(genai_live_connect_config), 25, 127, live_connect_config_fields, live_connect_config_names
+};
 
 static const wire_field url_metadata_fields[] = {
-  { "retrievedUrl", "retrieved_url", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_url_metadata, retrieved_url), 0, { NULL } },
-  { "urlRetrievalStatus", "url_retrieval_status", NULL, 18, 20, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_url_metadata, url_retrieval_status), offsetof(genai_url_metadata, url_retrieval_status_text), { .enumeration = &wire_enum_url_retrieval_status } },
+  { "retrievedUrl", "retrieved_url", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_url_metadata, retrieved_url), 0, { NULL } },
+  { "urlRetrievalStatus", "url_retrieval_status", NULL, 18, 20, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_url_metadata, url_retrieval_status), offsetof(genai_url_metadata, url_retrieval_status_text), {
+    .enumeration = &wire_enum_url_retrieval_status } },
 };
 static const uint8_t url_metadata_names[] = {
   0, 0, 0, 1, 1, 2, 2, 0
 };
-const wire_message wire_url_metadata = { "UrlMetadata", sizeof(genai_url_metadata), 2, 7, url_metadata_fields, url_metadata_names };
+const wire_message wire_url_metadata = {
+  "UrlMetadata", sizeof(genai_url_metadata), 2, 7, url_metadata_fields, url_metadata_names
+};
 
 static const wire_field url_context_metadata_fields[] = {
-  { "urlMetadata", "url_metadata", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_url_context_metadata, url_metadata), 0, { .message = &wire_url_metadata } },
+  { "urlMetadata", "url_metadata", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_url_context_metadata, url_metadata), 0, { .message = &wire_url_metadata } },
 };
 static const uint8_t url_context_metadata_names[] = {
   1, 1, 0, 0
 };
-const wire_message wire_url_context_metadata = { "UrlContextMetadata", sizeof(genai_url_context_metadata), 1, 3, url_context_metadata_fields, url_context_metadata_names };
+const wire_message wire_url_context_metadata = {
+  "UrlContextMetadata", sizeof(genai_url_context_metadata), 1, 3, url_context_metadata_fields,
+  url_context_metadata_names
+};
 
 static const wire_field grounding_chunk_fields[] = {
-  { "image", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk, image), 0, { .message = &wire_grounding_chunk_image } },
-  { "maps", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk, maps), 0, { .message = &wire_grounding_chunk_maps } },
-  { "retrievedContext", "retrieved_context", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk, retrieved_context), 0, { .message = &wire_grounding_chunk_retrieved_context } },
-  { "web", NULL, NULL, 3, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk, web), 0, { .message = &wire_grounding_chunk_web } },
+  { "image", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk,
+    image), 0, { .message = &wire_grounding_chunk_image } },
+  { "maps", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk,
+    maps), 0, { .message = &wire_grounding_chunk_maps } },
+  { "retrievedContext", "retrieved_context", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk, retrieved_context), 0, { .message = &wire_grounding_chunk_retrieved_context } },
+  { "web", NULL, NULL, 3, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk, web),
+    0, { .message = &wire_grounding_chunk_web } },
 };
 static const uint8_t grounding_chunk_names[] = {
   1, 4, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 2, 0
 };
-const wire_message wire_grounding_chunk = { "GroundingChunk", sizeof(genai_grounding_chunk), 4, 15, grounding_chunk_fields, grounding_chunk_names };
+const wire_message wire_grounding_chunk = {
+  "GroundingChunk", sizeof(genai_grounding_chunk), 4, 15, grounding_chunk_fields, grounding_chunk_names
+};
 
 static const wire_field grounding_chunk_custom_metadata_fields[] = {
-  { "key", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_custom_metadata, key), 0, { NULL } },
-  { "numericValue", "numeric_value", NULL, 12, 13, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_custom_metadata, numeric_value), 0, { NULL } },
-  { "stringListValue", "string_list_value", NULL, 15, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_custom_metadata, string_list_value), 0, { .message = &wire_grounding_chunk_string_list } },
-  { "stringValue", "string_value", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_custom_metadata, string_value), 0, { NULL } },
+  { "key", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_custom_metadata, key), 0, { NULL } },
+  { "numericValue", "numeric_value", NULL, 12, 13, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_custom_metadata, numeric_value), 0, { NULL } },
+  { "stringListValue", "string_list_value", NULL, 15, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_custom_metadata, string_list_value), 0, { .message =
+    &wire_grounding_chunk_string_list } },
+  { "stringValue", "string_value", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_custom_metadata, string_value), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_custom_metadata_names[] = {
   0, 0, 3, 0, 3, 2, 2, 4, 1, 0, 0, 0, 0, 0, 4, 0
 };
-const wire_message wire_grounding_chunk_custom_metadata = { "GroundingChunkCustomMetadata", sizeof(genai_grounding_chunk_custom_metadata), 4, 15, grounding_chunk_custom_metadata_fields, grounding_chunk_custom_metadata_names };
+const wire_message wire_grounding_chunk_custom_metadata = {
+  "GroundingChunkCustomMetadata", sizeof(genai_grounding_chunk_custom_metadata), 4, 15,
+  grounding_chunk_custom_metadata_fields, grounding_chunk_custom_metadata_names
+};
 
 static const wire_field grounding_chunk_image_fields[] = {
-  { "sourceUri", "source_uri", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_image, source_uri), 0, { NULL } },
-  { "imageUri", "image_uri", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_image, image_uri), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_image, title), 0, { NULL } },
-  { "domain", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_image, domain), 0, { NULL } },
+  { "sourceUri", "source_uri", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_image, source_uri), 0, { NULL } },
+  { "imageUri", "image_uri", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_image, image_uri), 0, { NULL } },
+  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_image, title), 0, { NULL } },
+  { "domain", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_image, domain), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_image_names[] = {
   1, 4, 0, 0, 2, 2, 0, 0, 0, 1, 0, 0, 3, 0, 0, 0
 };
-const wire_message wire_grounding_chunk_image = { "GroundingChunkImage", sizeof(genai_grounding_chunk_image), 4, 15, grounding_chunk_image_fields, grounding_chunk_image_names };
+const wire_message wire_grounding_chunk_image = {
+  "GroundingChunkImage", sizeof(genai_grounding_chunk_image), 4, 15, grounding_chunk_image_fields,
+  grounding_chunk_image_names
+};
 
 static const wire_field grounding_chunk_maps_fields[] = {
-  { "placeAnswerSources", "place_answer_sources", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps, place_answer_sources), 0, { .message = &wire_grounding_chunk_maps_place_answer_sources } },
-  { "placeId", "place_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps, place_id), 0, { NULL } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps, text), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps, title), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps, uri), 0, { NULL } },
-  { "route", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps, route), 0, { .message = &wire_grounding_chunk_maps_route } },
+  { "placeAnswerSources", "place_answer_sources", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps, place_answer_sources), 0, { .message =
+    &wire_grounding_chunk_maps_place_answer_sources } },
+  { "placeId", "place_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps, place_id), 0, { NULL } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps,
+    text), 0, { NULL } },
+  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps,
+    title), 0, { NULL } },
+  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps,
+    uri), 0, { NULL } },
+  { "route", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps, route), 0, { .message = &wire_grounding_chunk_maps_route } },
 };
 static const uint8_t grounding_chunk_maps_names[] = {
   1, 0, 0, 6, 3, 2, 0, 0, 0, 0, 0, 0, 2, 4, 1, 5
 };
-const wire_message wire_grounding_chunk_maps = { "GroundingChunkMaps", sizeof(genai_grounding_chunk_maps), 6, 15, grounding_chunk_maps_fields, grounding_chunk_maps_names };
+const wire_message wire_grounding_chunk_maps = {
+  "GroundingChunkMaps", sizeof(genai_grounding_chunk_maps), 6, 15, grounding_chunk_maps_fields,
+  grounding_chunk_maps_names
+};
 
 static const wire_field grounding_chunk_maps_place_answer_sources_fields[] = {
-  { "reviewSnippet", "review_snippet", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources, review_snippet), 0, { .message = &wire_grounding_chunk_maps_place_answer_sources_review_snippet } },
-  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources, flag_content_uri), 0, { NULL } },
-  { "reviewSnippets", "review_snippets", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources, review_snippets), 0, { .message = &wire_grounding_chunk_maps_place_answer_sources_review_snippet } },
+  { "reviewSnippet", "review_snippet", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources, review_snippet), 0, { .message =
+    &wire_grounding_chunk_maps_place_answer_sources_review_snippet } },
+  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources, flag_content_uri), 0, { NULL } },
+  { "reviewSnippets", "review_snippets", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources, review_snippets), 0, { .message =
+    &wire_grounding_chunk_maps_place_answer_sources_review_snippet } },
 };
 static const uint8_t grounding_chunk_maps_place_answer_sources_names[] = {
   0, 0, 0, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 3, 0, 0
 };
-const wire_message wire_grounding_chunk_maps_place_answer_sources = { "GroundingChunkMapsPlaceAnswerSources", sizeof(genai_grounding_chunk_maps_place_answer_sources), 3, 15, grounding_chunk_maps_place_answer_sources_fields, grounding_chunk_maps_place_answer_sources_names };
+const wire_message wire_grounding_chunk_maps_place_answer_sources = {
+  "GroundingChunkMapsPlaceAnswerSources", sizeof(genai_grounding_chunk_maps_place_answer_sources), 3, 15,
+  grounding_chunk_maps_place_answer_sources_fields, grounding_chunk_maps_place_answer_sources_names
+};
 
 static const wire_field grounding_chunk_maps_place_answer_sources_author_attribution_fields[] = {
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, display_name), 0, { NULL } },
-  { "photoUri", "photo_uri", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, photo_uri), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, uri), 0, { NULL } },
+  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, display_name), 0, { NULL } },
+  { "photoUri", "photo_uri", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, photo_uri), 0, { NULL } },
+  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, uri), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_maps_place_answer_sources_author_attribution_names[] = {
   0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 0, 0, 0, 0, 1, 3
 };
-const wire_message wire_grounding_chunk_maps_place_answer_sources_author_attribution = { "GroundingChunkMapsPlaceAnswerSourcesAuthorAttribution", sizeof(genai_grounding_chunk_maps_place_answer_sources_author_attribution), 3, 15, grounding_chunk_maps_place_answer_sources_author_attribution_fields, grounding_chunk_maps_place_answer_sources_author_attribution_names };
+const wire_message wire_grounding_chunk_maps_place_answer_sources_author_attribution = {
+  "GroundingChunkMapsPlaceAnswerSourcesAuthorAttribution",
+  sizeof(genai_grounding_chunk_maps_place_answer_sources_author_attribution), 3, 15,
+  grounding_chunk_maps_place_answer_sources_author_attribution_fields,
+  grounding_chunk_maps_place_answer_sources_author_attribution_names
+};
 
 static const wire_field grounding_chunk_maps_place_answer_sources_review_snippet_fields[] = {
-  { "authorAttribution", "author_attribution", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, author_attribution), 0, { .message = &wire_grounding_chunk_maps_place_answer_sources_author_attribution } },
-  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, flag_content_uri), 0, { NULL } },
-  { "googleMapsUri", "google_maps_uri", NULL, 13, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, google_maps_uri), 0, { NULL } },
-  { "relativePublishTimeDescription", "relative_publish_time_description", NULL, 30, 33, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, relative_publish_time_description), 0, { NULL } },
-  { "review", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, review), 0, { NULL } },
-  { "reviewId", "review_id", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, review_id), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, title), 0, { NULL } },
+  { "authorAttribution", "author_attribution", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, author_attribution), 0, { .message =
+    &wire_grounding_chunk_maps_place_answer_sources_author_attribution } },
+  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, flag_content_uri), 0, { NULL } },
+  { "googleMapsUri", "google_maps_uri", NULL, 13, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, google_maps_uri), 0, { NULL } },
+  { "relativePublishTimeDescription", "relative_publish_time_description", NULL, 30, 33, 0, WIRE_STRING, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet,
+    relative_publish_time_description), 0, { NULL } },
+  { "review", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, review), 0, { NULL } },
+  { "reviewId", "review_id", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, review_id), 0, { NULL } },
+  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, title), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_maps_place_answer_sources_review_snippet_names[] = {
   0, 0, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 4, 1, 1, 5, 0, 2, 0, 2, 0, 0, 3, 0, 3, 4, 0, 0, 0, 0
 };
-const wire_message wire_grounding_chunk_maps_place_answer_sources_review_snippet = { "GroundingChunkMapsPlaceAnswerSourcesReviewSnippet", sizeof(genai_grounding_chunk_maps_place_answer_sources_review_snippet), 7, 31, grounding_chunk_maps_place_answer_sources_review_snippet_fields, grounding_chunk_maps_place_answer_sources_review_snippet_names };
+const wire_message wire_grounding_chunk_maps_place_answer_sources_review_snippet = {
+  "GroundingChunkMapsPlaceAnswerSourcesReviewSnippet",
+  sizeof(genai_grounding_chunk_maps_place_answer_sources_review_snippet), 7, 31,
+  grounding_chunk_maps_place_answer_sources_review_snippet_fields,
+  grounding_chunk_maps_place_answer_sources_review_snippet_names
+};
 
 static const wire_field grounding_chunk_maps_route_fields[] = {
-  { "distanceMeters", "distance_meters", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_route, distance_meters), 0, { NULL } },
-  { "duration", NULL, NULL, 8, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_route, duration), 0, { NULL } },
-  { "encodedPolyline", "encoded_polyline", NULL, 15, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_route, encoded_polyline), 0, { NULL } },
+  { "distanceMeters", "distance_meters", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_route, distance_meters), 0, { NULL } },
+  { "duration", NULL, NULL, 8, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_route, duration), 0, { NULL } },
+  { "encodedPolyline", "encoded_polyline", NULL, 15, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps_route, encoded_polyline), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_maps_route_names[] = {
   0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2
 };
-const wire_message wire_grounding_chunk_maps_route = { "GroundingChunkMapsRoute", sizeof(genai_grounding_chunk_maps_route), 3, 15, grounding_chunk_maps_route_fields, grounding_chunk_maps_route_names };
+const wire_message wire_grounding_chunk_maps_route = {
+  "GroundingChunkMapsRoute", sizeof(genai_grounding_chunk_maps_route), 3, 15, grounding_chunk_maps_route_fields,
+  grounding_chunk_maps_route_names
+};
 
 static const wire_field grounding_chunk_retrieved_context_fields[] = {
-  { "documentName", "document_name", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, document_name), 0, { NULL } },
-  { "ragChunk", "rag_chunk", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, rag_chunk), 0, { .message = &wire_rag_chunk } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, text), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, title), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, uri), 0, { NULL } },
-  { "customMetadata", "custom_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, custom_metadata), 0, { .message = &wire_grounding_chunk_custom_metadata } },
-  { "fileSearchStore", "file_search_store", NULL, 15, 17, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, file_search_store), 0, { NULL } },
-  { "pageNumber", "page_number", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, page_number), 0, { NULL } },
-  { "mediaId", "media_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_retrieved_context, media_id), 0, { NULL } },
+  { "documentName", "document_name", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, document_name), 0, { NULL } },
+  { "ragChunk", "rag_chunk", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, rag_chunk), 0, { .message = &wire_rag_chunk } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, text), 0, { NULL } },
+  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, title), 0, { NULL } },
+  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, uri), 0, { NULL } },
+  { "customMetadata", "custom_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, custom_metadata), 0, { .message =
+    &wire_grounding_chunk_custom_metadata } },
+  { "fileSearchStore", "file_search_store", NULL, 15, 17, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, file_search_store), 0, { NULL } },
+  { "pageNumber", "page_number", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, page_number), 0, { NULL } },
+  { "mediaId", "media_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_retrieved_context, media_id), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_retrieved_context_names[] = {
   0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 2, 6, 9, 0, 0, 0, 2, 6, 9, 7, 1, 1, 8, 7, 8, 0, 0, 0, 5
 };
-const wire_message wire_grounding_chunk_retrieved_context = { "GroundingChunkRetrievedContext", sizeof(genai_grounding_chunk_retrieved_context), 9, 31, grounding_chunk_retrieved_context_fields, grounding_chunk_retrieved_context_names };
+const wire_message wire_grounding_chunk_retrieved_context = {
+  "GroundingChunkRetrievedContext", sizeof(genai_grounding_chunk_retrieved_context), 9, 31,
+  grounding_chunk_retrieved_context_fields, grounding_chunk_retrieved_context_names
+};
 
 static const wire_field grounding_chunk_string_list_fields[] = {
-  { "values", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_string_list, values), 0, { NULL } },
+  { "values", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_string_list, values), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_string_list_names[] = {
   1, 0
 };
-const wire_message wire_grounding_chunk_string_list = { "GroundingChunkStringList", sizeof(genai_grounding_chunk_string_list), 1, 1, grounding_chunk_string_list_fields, grounding_chunk_string_list_names };
+const wire_message wire_grounding_chunk_string_list = {
+  "GroundingChunkStringList", sizeof(genai_grounding_chunk_string_list), 1, 1, grounding_chunk_string_list_fields,
+  grounding_chunk_string_list_names
+};
 
 static const wire_field grounding_chunk_web_fields[] = {
-  { "domain", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web, domain), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web, title), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web, uri), 0, { NULL } },
+  { "domain", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web,
+    domain), 0, { NULL } },
+  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web,
+    title), 0, { NULL } },
+  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web,
+    uri), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_web_names[] = {
   0, 1, 0, 0, 2, 0, 0, 3
 };
-const wire_message wire_grounding_chunk_web = { "GroundingChunkWeb", sizeof(genai_grounding_chunk_web), 3, 7, grounding_chunk_web_fields, grounding_chunk_web_names };
+const wire_message wire_grounding_chunk_web = {
+  "GroundingChunkWeb", sizeof(genai_grounding_chunk_web), 3, 7, grounding_chunk_web_fields, grounding_chunk_web_names
+};
 
 static const wire_field grounding_metadata_fields[] = {
-  { "imageSearchQueries", "image_search_queries", NULL, 18, 20, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, image_search_queries), 0, { NULL } },
-  { "groundingChunks", "grounding_chunks", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, grounding_chunks), 0, { .message = &wire_grounding_chunk } },
-  { "groundingSupports", "grounding_supports", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, grounding_supports), 0, { .message = &wire_grounding_support } },
-  { "retrievalMetadata", "retrieval_metadata", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, retrieval_metadata), 0, { .message = &wire_retrieval_metadata } },
-  { "searchEntryPoint", "search_entry_point", NULL, 16, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, search_entry_point), 0, { .message = &wire_search_entry_point } },
-  { "webSearchQueries", "web_search_queries", NULL, 16, 18, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, web_search_queries), 0, { NULL } },
-  { "googleMapsWidgetContextToken", "google_maps_widget_context_token", NULL, 28, 32, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, google_maps_widget_context_token), 0, { NULL } },
-  { "retrievalQueries", "retrieval_queries", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, retrieval_queries), 0, { NULL } },
-  { "sourceFlaggingUris", "source_flagging_uris", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, source_flagging_uris), 0, { .message = &wire_grounding_metadata_source_flagging_uri } },
+  { "imageSearchQueries", "image_search_queries", NULL, 18, 20, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, image_search_queries), 0, { NULL } },
+  { "groundingChunks", "grounding_chunks", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, grounding_chunks), 0, { .message = &wire_grounding_chunk } },
+  { "groundingSupports", "grounding_supports", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, grounding_supports), 0, { .message = &wire_grounding_support } },
+  { "retrievalMetadata", "retrieval_metadata", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, retrieval_metadata), 0, { .message = &wire_retrieval_metadata } },
+  { "searchEntryPoint", "search_entry_point", NULL, 16, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, search_entry_point), 0, { .message = &wire_search_entry_point } },
+  { "webSearchQueries", "web_search_queries", NULL, 16, 18, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, web_search_queries), 0, { NULL } },
+  { "googleMapsWidgetContextToken", "google_maps_widget_context_token", NULL, 28, 32, 0, WIRE_STRING, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, google_maps_widget_context_token), 0, { NULL } },
+  { "retrievalQueries", "retrieval_queries", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, retrieval_queries), 0, { NULL } },
+  { "sourceFlaggingUris", "source_flagging_uris", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata, source_flagging_uris), 0, { .message =
+    &wire_grounding_metadata_source_flagging_uri } },
 };
 static const uint8_t grounding_metadata_names[] = {
   7, 8, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 6, 1, 0, 1, 4, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 8, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 9, 0, 9, 0, 0, 0, 3, 0, 0, 0, 0, 4, 0, 0, 0, 3, 5, 0, 5, 0, 0
 };
-const wire_message wire_grounding_metadata = { "GroundingMetadata", sizeof(genai_grounding_metadata), 9, 63, grounding_metadata_fields, grounding_metadata_names };
+const wire_message wire_grounding_metadata = {
+  "GroundingMetadata", sizeof(genai_grounding_metadata), 9, 63, grounding_metadata_fields, grounding_metadata_names
+};
 
 static const wire_field grounding_metadata_source_flagging_uri_fields[] = {
-  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata_source_flagging_uri, flag_content_uri), 0, { NULL } },
-  { "sourceId", "source_id", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata_source_flagging_uri, source_id), 0, { NULL } },
+  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata_source_flagging_uri, flag_content_uri), 0, { NULL } },
+  { "sourceId", "source_id", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_metadata_source_flagging_uri, source_id), 0, { NULL } },
 };
 static const uint8_t grounding_metadata_source_flagging_uri_names[] = {
   2, 0, 0, 1, 0, 1, 0, 2
 };
-const wire_message wire_grounding_metadata_source_flagging_uri = { "GroundingMetadataSourceFlaggingUri", sizeof(genai_grounding_metadata_source_flagging_uri), 2, 7, grounding_metadata_source_flagging_uri_fields, grounding_metadata_source_flagging_uri_names };
+const wire_message wire_grounding_metadata_source_flagging_uri = {
+  "GroundingMetadataSourceFlaggingUri", sizeof(genai_grounding_metadata_source_flagging_uri), 2, 7,
+  grounding_metadata_source_flagging_uri_fields, grounding_metadata_source_flagging_uri_names
+};
 
 static const wire_field grounding_support_fields[] = {
-  { "confidenceScores", "confidence_scores", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_support, confidence_scores), 0, { NULL } },
-  { "groundingChunkIndices", "grounding_chunk_indices", NULL, 21, 23, 0, WIRE_INT32, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_support, grounding_chunk_indices), 0, { NULL } },
-  { "segment", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_support, segment), 0, { .message = &wire_segment } },
-  { "renderedParts", "rendered_parts", NULL, 13, 14, 0, WIRE_INT32, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_grounding_support, rendered_parts), 0, { NULL } },
+  { "confidenceScores", "confidence_scores", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_support, confidence_scores), 0, { NULL } },
+  { "groundingChunkIndices", "grounding_chunk_indices", NULL, 21, 23, 0, WIRE_INT32, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_support, grounding_chunk_indices), 0, { NULL } },
+  { "segment", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_support,
+    segment), 0, { .message = &wire_segment } },
+  { "renderedParts", "rendered_parts", NULL, 13, 14, 0, WIRE_INT32, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_support, rendered_parts), 0, { NULL } },
 };
 static const uint8_t grounding_support_names[] = {
   0, 4, 0, 3, 0, 0, 0, 0, 0, 2, 1, 1, 2, 4, 0, 0
 };
-const wire_message wire_grounding_support = { "GroundingSupport", sizeof(genai_grounding_support), 4, 15, grounding_support_fields, grounding_support_names };
+const wire_message wire_grounding_support = {
+  "GroundingSupport", sizeof(genai_grounding_support), 4, 15, grounding_support_fields, grounding_support_names
+};
 
 static const wire_field rag_chunk_page_span_fields[] = {
-  { "firstPage", "first_page", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk_page_span, first_page), 0, { NULL } },
-  { "lastPage", "last_page", NULL, 8, 9, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk_page_span, last_page), 0, { NULL } },
+  { "firstPage", "first_page", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_chunk_page_span, first_page), 0, { NULL } },
+  { "lastPage", "last_page", NULL, 8, 9, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_chunk_page_span, last_page), 0, { NULL } },
 };
 static const uint8_t rag_chunk_page_span_names[] = {
   0, 0, 0, 0, 1, 2, 1, 2
 };
-const wire_message wire_rag_chunk_page_span = { "RagChunkPageSpan", sizeof(genai_rag_chunk_page_span), 2, 7, rag_chunk_page_span_fields, rag_chunk_page_span_names };
+const wire_message wire_rag_chunk_page_span = {
+  "RagChunkPageSpan", sizeof(genai_rag_chunk_page_span), 2, 7, rag_chunk_page_span_fields, rag_chunk_page_span_names
+};
 
 static const wire_field rag_chunk_fields[] = {
-  { "pageSpan", "page_span", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk, page_span), 0, { .message = &wire_rag_chunk_page_span } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk, text), 0, { NULL } },
-  { "chunkId", "chunk_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk, chunk_id), 0, { NULL } },
-  { "fileId", "file_id", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk, file_id), 0, { NULL } },
+  { "pageSpan", "page_span", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk,
+    page_span), 0, { .message = &wire_rag_chunk_page_span } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk, text), 0, {
+    NULL } },
+  { "chunkId", "chunk_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk,
+    chunk_id), 0, { NULL } },
+  { "fileId", "file_id", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk,
+    file_id), 0, { NULL } },
 };
 static const uint8_t rag_chunk_names[] = {
   4, 4, 0, 0, 2, 0, 0, 0, 3, 1, 3, 0, 0, 1, 0, 0
 };
-const wire_message wire_rag_chunk = { "RagChunk", sizeof(genai_rag_chunk), 4, 15, rag_chunk_fields, rag_chunk_names };
+const wire_message wire_rag_chunk = {
+  "RagChunk", sizeof(genai_rag_chunk), 4, 15, rag_chunk_fields, rag_chunk_names
+};
 
 static const wire_field retrieval_metadata_fields[] = {
-  { "googleSearchDynamicRetrievalScore", "google_search_dynamic_retrieval_score", NULL, 33, 37, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval_metadata, google_search_dynamic_retrieval_score), 0, { NULL } },
+  { "googleSearchDynamicRetrievalScore", "google_search_dynamic_retrieval_score", NULL, 33, 37, 0, WIRE_DOUBLE,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval_metadata, google_search_dynamic_retrieval_score), 0, {
+    NULL } },
 };
 static const uint8_t retrieval_metadata_names[] = {
   0, 0, 1, 1
 };
-const wire_message wire_retrieval_metadata = { "RetrievalMetadata", sizeof(genai_retrieval_metadata), 1, 3, retrieval_metadata_fields, retrieval_metadata_names };
+const wire_message wire_retrieval_metadata = {
+  "RetrievalMetadata", sizeof(genai_retrieval_metadata), 1, 3, retrieval_metadata_fields, retrieval_metadata_names
+};
 
 static const wire_field search_entry_point_fields[] = {
-  { "renderedContent", "rendered_content", NULL, 15, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_search_entry_point, rendered_content), 0, { NULL } },
-  { "sdkBlob", "sdk_blob", NULL, 7, 8, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_search_entry_point, sdk_blob), 0, { NULL } },
+  { "renderedContent", "rendered_content", NULL, 15, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_search_entry_point, rendered_content), 0, { NULL } },
+  { "sdkBlob", "sdk_blob", NULL, 7, 8, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_search_entry_point, sdk_blob), 0, { NULL } },
 };
 static const uint8_t search_entry_point_names[] = {
   0, 2, 2, 0, 0, 1, 0, 1
 };
-const wire_message wire_search_entry_point = { "SearchEntryPoint", sizeof(genai_search_entry_point), 2, 7, search_entry_point_fields, search_entry_point_names };
+const wire_message wire_search_entry_point = {
+  "SearchEntryPoint", sizeof(genai_search_entry_point), 2, 7, search_entry_point_fields, search_entry_point_names
+};
 
 static const wire_field segment_fields[] = {
-  { "startIndex", "start_index", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment, start_index), 0, { NULL } },
-  { "endIndex", "end_index", NULL, 8, 9, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment, end_index), 0, { NULL } },
-  { "partIndex", "part_index", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment, part_index), 0, { NULL } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment, text), 0, { NULL } },
+  { "startIndex", "start_index", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_segment, start_index), 0, { NULL } },
+  { "endIndex", "end_index", NULL, 8, 9, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment,
+    end_index), 0, { NULL } },
+  { "partIndex", "part_index", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment,
+    part_index), 0, { NULL } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment, text), 0, {
+    NULL } },
 };
 static const uint8_t segment_names[] = {
   1, 0, 0, 0, 4, 0, 0, 0, 0, 2, 0, 3, 3, 1, 0, 2
 };
-const wire_message wire_segment = { "Segment", sizeof(genai_segment), 4, 15, segment_fields, segment_names };
+const wire_message wire_segment = {
+  "Segment", sizeof(genai_segment), 4, 15, segment_fields, segment_names
+};
 
 static const uint8_t activity_start_names[] = {
   0
 };
-const wire_message wire_activity_start = { "ActivityStart", sizeof(genai_activity_start), 0, 0, NULL, activity_start_names };
+const wire_message wire_activity_start = {
+  "ActivityStart", sizeof(genai_activity_start), 0, 0, NULL, activity_start_names
+};
 
 static const uint8_t activity_end_names[] = {
   0
 };
-const wire_message wire_activity_end = { "ActivityEnd", sizeof(genai_activity_end), 0, 0, NULL, activity_end_names };
+const wire_message wire_activity_end = {
+  "ActivityEnd", sizeof(genai_activity_end), 0, 0, NULL, activity_end_names
+};
 
 static const wire_field live_client_setup_fields[] = {
-  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, model), 0, { NULL } },
-  { "generationConfig", "generation_config", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, generation_config), 0, { .message = &wire_generation_config } },
-  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, system_instruction), 0, { .message = &wire_content } },
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, tools), 0, { .message = &wire_tool } },
-  { "sessionResumption", "session_resumption", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, session_resumption), 0, { .message = &wire_session_resumption_config } },
-  { "contextWindowCompression", "context_window_compression", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, context_window_compression), 0, { .message = &wire_context_window_compression_config } },
-  { "inputAudioTranscription", "input_audio_transcription", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, input_audio_transcription), 0, { .message = &wire_audio_transcription_config } },
-  { "outputAudioTranscription", "output_audio_transcription", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, output_audio_transcription), 0, { .message = &wire_audio_transcription_config } },
-  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, proactivity), 0, { .message = &wire_proactivity_config } },
-  { "explicitVadSignal", "explicit_vad_signal", NULL, 17, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_live_client_setup, explicit_vad_signal), 0, { NULL } },
-  { "historyConfig", "history_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, history_config), 0, { .message = &wire_history_config } },
-  { "avatarConfig", "avatar_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, avatar_config), 0, { .message = &wire_avatar_config } },
-  { "safetySettings", "safety_settings", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, safety_settings), 0, { .message = &wire_safety_setting } },
-  { "realtimeInputConfig", "realtime_input_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, realtime_input_config), 0, { .message = &wire_realtime_input_config } },
-  { "labels", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, labels), 0, { NULL } },
+  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup,
+    model), 0, { NULL } },
+  { "generationConfig", "generation_config", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, generation_config), 0, { .message = &wire_generation_config } },
+  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, system_instruction), 0, { .message = &wire_content } },
+  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup,
+    tools), 0, { .message = &wire_tool } },
+  { "sessionResumption", "session_resumption", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, session_resumption), 0, { .message = &wire_session_resumption_config } },
+  { "contextWindowCompression", "context_window_compression", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, context_window_compression), 0, { .message =
+    &wire_context_window_compression_config } },
+  { "inputAudioTranscription", "input_audio_transcription", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_client_setup, input_audio_transcription), 0, { .message =
+    &wire_audio_transcription_config } },
+  { "outputAudioTranscription", "output_audio_transcription", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, output_audio_transcription), 0, { .message =
+    &wire_audio_transcription_config } },
+  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, proactivity), 0, { .message = &wire_proactivity_config } },
+  { "explicitVadSignal", "explicit_vad_signal", NULL, 17, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_live_client_setup, explicit_vad_signal), 0, { NULL } },
+  { "historyConfig", "history_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, history_config), 0, { .message = &wire_history_config } },
+  { "avatarConfig", "avatar_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, avatar_config), 0, { .message = &wire_avatar_config } },
+  { "safetySettings", "safety_settings", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, safety_settings), 0, { .message = &wire_safety_setting } },
+  { "realtimeInputConfig", "realtime_input_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, realtime_input_config), 0, { .message = &wire_realtime_input_config } },
+  { "labels", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup,
+    labels), 0, { NULL } },
 };
 static const uint8_t live_client_setup_names[] = {
   7, 8, 0, 5, 11, 6, 1, 6, 2, 3, 4, 8, 14, 13, 9, 14, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 11, 0, 5, 0, 0,
   12, 0, 2, 13, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 10, 0, 15, 0
 };
-const wire_message wire_live_client_setup = { "LiveClientSetup", sizeof(genai_live_client_setup), 15, 63, live_client_setup_fields, live_client_setup_names };
+const wire_message wire_live_client_setup = {
+  "LiveClientSetup", sizeof(genai_live_client_setup), 15, 63, live_client_setup_fields, live_client_setup_names
+};
 
 static const wire_field live_client_content_fields[] = {
-  { "turns", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_content, turns), 0, { .message = &wire_content } },
-  { "turnComplete", "turn_complete", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_content, turn_complete), 0, { NULL } },
+  { "turns", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_content,
+    turns), 0, { .message = &wire_content } },
+  { "turnComplete", "turn_complete", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_content, turn_complete), 0, { NULL } },
 };
 static const uint8_t live_client_content_names[] = {
   1, 0, 2, 2, 0, 0, 0, 0
 };
-const wire_message wire_live_client_content = { "LiveClientContent", sizeof(genai_live_client_content), 2, 7, live_client_content_fields, live_client_content_names };
+const wire_message wire_live_client_content = {
+  "LiveClientContent", sizeof(genai_live_client_content), 2, 7, live_client_content_fields, live_client_content_names
+};
 
 static const wire_field live_client_realtime_input_fields[] = {
-  { "mediaChunks", "media_chunks", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_realtime_input, media_chunks), 0, { .message = &wire_blob } },
-  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_realtime_input, audio), 0, { .message = &wire_blob } },
-  { "audioStreamEnd", "audio_stream_end", NULL, 14, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_realtime_input, audio_stream_end), 0, { NULL } },
-  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_realtime_input, video), 0, { .message = &wire_blob } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_realtime_input, text), 0, { NULL } },
-  { "activityStart", "activity_start", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_realtime_input, activity_start), 0, { .message = &wire_activity_start } },
-  { "activityEnd", "activity_end", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_realtime_input, activity_end), 0, { .message = &wire_activity_end } },
+  { "mediaChunks", "media_chunks", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_realtime_input, media_chunks), 0, { .message = &wire_blob } },
+  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_realtime_input, audio), 0, { .message = &wire_blob } },
+  { "audioStreamEnd", "audio_stream_end", NULL, 14, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_realtime_input, audio_stream_end), 0, { NULL } },
+  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_realtime_input, video), 0, { .message = &wire_blob } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_realtime_input, text), 0, { NULL } },
+  { "activityStart", "activity_start", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_realtime_input, activity_start), 0, { .message = &wire_activity_start } },
+  { "activityEnd", "activity_end", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_realtime_input, activity_end), 0, { .message = &wire_activity_end } },
 };
 static const uint8_t live_client_realtime_input_names[] = {
   0, 0, 6, 0, 5, 3, 0, 3, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 7, 0, 1, 1, 0, 0, 2, 6, 0, 0, 7, 0, 0
 };
-const wire_message wire_live_client_realtime_input = { "LiveClientRealtimeInput", sizeof(genai_live_client_realtime_input), 7, 31, live_client_realtime_input_fields, live_client_realtime_input_names };
+const wire_message wire_live_client_realtime_input = {
+  "LiveClientRealtimeInput", sizeof(genai_live_client_realtime_input), 7, 31, live_client_realtime_input_fields,
+  live_client_realtime_input_names
+};
 
 static const wire_field live_send_realtime_input_parameters_fields[] = {
-  { "media", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_send_realtime_input_parameters, media), 0, { .message = &wire_blob } },
-  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_send_realtime_input_parameters, audio), 0, { .message = &wire_blob } },
-  { "audioStreamEnd", "audio_stream_end", NULL, 14, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_send_realtime_input_parameters, audio_stream_end), 0, { NULL } },
-  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_send_realtime_input_parameters, video), 0, { .message = &wire_blob } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_send_realtime_input_parameters, text), 0, { NULL } },
-  { "activityStart", "activity_start", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_send_realtime_input_parameters, activity_start), 0, { .message = &wire_activity_start } },
-  { "activityEnd", "activity_end", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_send_realtime_input_parameters, activity_end), 0, { .message = &wire_activity_end } },
+  { "media", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_send_realtime_input_parameters, media), 0, { .message = &wire_blob } },
+  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_send_realtime_input_parameters, audio), 0, { .message = &wire_blob } },
+  { "audioStreamEnd", "audio_stream_end", NULL, 14, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_send_realtime_input_parameters, audio_stream_end), 0, { NULL } },
+  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_send_realtime_input_parameters, video), 0, { .message = &wire_blob } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_send_realtime_input_parameters, text), 0, { NULL } },
+  { "activityStart", "activity_start", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_send_realtime_input_parameters, activity_start), 0, { .message = &wire_activity_start } },
+  { "activityEnd", "activity_end", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_send_realtime_input_parameters, activity_end), 0, { .message = &wire_activity_end } },
 };
 static const uint8_t live_send_realtime_input_parameters_names[] = {
   0, 0, 6, 0, 5, 3, 0, 3, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 2, 6, 0, 0, 7, 0, 0
 };
-const wire_message wire_live_send_realtime_input_parameters = { "LiveSendRealtimeInputParameters", sizeof(genai_live_send_realtime_input_parameters), 7, 31, live_send_realtime_input_parameters_fields, live_send_realtime_input_parameters_names };
+const wire_message wire_live_send_realtime_input_parameters = {
+  "LiveSendRealtimeInputParameters", sizeof(genai_live_send_realtime_input_parameters), 7, 31,
+  live_send_realtime_input_parameters_fields, live_send_realtime_input_parameters_names
+};
 
 static const wire_field live_client_tool_response_fields[] = {
-  { "functionResponses", "function_responses", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_tool_response, function_responses), 0, { .message = &wire_function_response } },
+  { "functionResponses", "function_responses", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_tool_response, function_responses), 0, { .message = &wire_function_response } },
 };
 static const uint8_t live_client_tool_response_names[] = {
   0, 1, 1, 0
 };
-const wire_message wire_live_client_tool_response = { "LiveClientToolResponse", sizeof(genai_live_client_tool_response), 1, 3, live_client_tool_response_fields, live_client_tool_response_names };
+const wire_message wire_live_client_tool_response = {
+  "LiveClientToolResponse", sizeof(genai_live_client_tool_response), 1, 3, live_client_tool_response_fields,
+  live_client_tool_response_names
+};
 
 static const wire_field context_update_tools_fields[] = {
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_context_update_tools, tools), 0, { .message = &wire_tool } },
+  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_context_update_tools,
+    tools), 0, { .message = &wire_tool } },
 };
 static const uint8_t context_update_tools_names[] = {
   0, 1
 };
-const wire_message wire_context_update_tools = { "ContextUpdateTools", sizeof(genai_context_update_tools), 1, 1, context_update_tools_fields, context_update_tools_names };
+const wire_message wire_context_update_tools = {
+  "ContextUpdateTools", sizeof(genai_context_update_tools), 1, 1, context_update_tools_fields,
+  context_update_tools_names
+};
 
 static const wire_field live_client_context_update_fields[] = {
-  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_context_update, system_instruction), 0, { .message = &wire_content } },
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_context_update, tools), 0, { .message = &wire_context_update_tools } },
+  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_context_update, system_instruction), 0, { .message = &wire_content } },
+  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_context_update, tools), 0, { .message = &wire_context_update_tools } },
 };
 static const uint8_t live_client_context_update_names[] = {
   1, 1, 2, 0, 0, 0, 0, 0
 };
-const wire_message wire_live_client_context_update = { "LiveClientContextUpdate", sizeof(genai_live_client_context_update), 2, 7, live_client_context_update_fields, live_client_context_update_names };
+const wire_message wire_live_client_context_update = {
+  "LiveClientContextUpdate", sizeof(genai_live_client_context_update), 2, 7, live_client_context_update_fields,
+  live_client_context_update_names
+};
 
 static const wire_field live_client_message_fields[] = {
-  { "setup", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_message, setup), 0, { .message = &wire_live_client_setup } },
-  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_message, client_content), 0, { .message = &wire_live_client_content } },
-  { "realtimeInput", "realtime_input", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_message, realtime_input), 0, { .message = &wire_live_client_realtime_input } },
-  { "toolResponse", "tool_response", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_message, tool_response), 0, { .message = &wire_live_client_tool_response } },
-  { "contextUpdate", "context_update", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_message, context_update), 0, { .message = &wire_live_client_context_update } },
+  { "setup", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_message,
+    setup), 0, { .message = &wire_live_client_setup } },
+  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_message, client_content), 0, { .message = &wire_live_client_content } },
+  { "realtimeInput", "realtime_input", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_message, realtime_input), 0, { .message = &wire_live_client_realtime_input } },
+  { "toolResponse", "tool_response", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_message, tool_response), 0, { .message = &wire_live_client_tool_response } },
+  { "contextUpdate", "context_update", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_message, context_update), 0, { .message = &wire_live_client_context_update } },
 };
 static const uint8_t live_client_message_names[] = {
   4, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 3, 0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 4, 2, 2, 0, 0, 0, 0
 };
-const wire_message wire_live_client_message = { "LiveClientMessage", sizeof(genai_live_client_message), 5, 31, live_client_message_fields, live_client_message_names };
+const wire_message wire_live_client_message = {
+  "LiveClientMessage", sizeof(genai_live_client_message), 5, 31, live_client_message_fields, live_client_message_names
+};
 
 static const wire_field live_server_setup_complete_fields[] = {
-  { "sessionId", "session_id", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_setup_complete, session_id), 0, { NULL } },
-  { "voiceConsentSignature", "voice_consent_signature", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_setup_complete, voice_consent_signature), 0, { .message = &wire_voice_consent_signature } },
+  { "sessionId", "session_id", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_setup_complete, session_id), 0, { NULL } },
+  { "voiceConsentSignature", "voice_consent_signature", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_setup_complete, voice_consent_signature), 0, { .message =
+    &wire_voice_consent_signature } },
 };
 static const uint8_t live_server_setup_complete_names[] = {
   0, 0, 1, 2, 2, 1, 0, 0
 };
-const wire_message wire_live_server_setup_complete = { "LiveServerSetupComplete", sizeof(genai_live_server_setup_complete), 2, 7, live_server_setup_complete_fields, live_server_setup_complete_names };
+const wire_message wire_live_server_setup_complete = {
+  "LiveServerSetupComplete", sizeof(genai_live_server_setup_complete), 2, 7, live_server_setup_complete_fields,
+  live_server_setup_complete_names
+};
 
 static const wire_field live_server_content_fields[] = {
-  { "modelTurn", "model_turn", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, model_turn), 0, { .message = &wire_content } },
-  { "turnComplete", "turn_complete", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, turn_complete), 0, { NULL } },
-  { "interrupted", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, interrupted), 0, { NULL } },
-  { "groundingMetadata", "grounding_metadata", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, grounding_metadata), 0, { .message = &wire_grounding_metadata } },
-  { "generationComplete", "generation_complete", NULL, 18, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, generation_complete), 0, { NULL } },
-  { "inputTranscription", "input_transcription", NULL, 18, 19, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, input_transcription), 0, { .message = &wire_transcription } },
-  { "outputTranscription", "output_transcription", NULL, 19, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, output_transcription), 0, { .message = &wire_transcription } },
-  { "urlContextMetadata", "url_context_metadata", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, url_context_metadata), 0, { .message = &wire_url_context_metadata } },
-  { "turnCompleteReason", "turn_complete_reason", NULL, 18, 20, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, turn_complete_reason), offsetof(genai_live_server_content, turn_complete_reason_text), { .enumeration = &wire_enum_turn_complete_reason } },
-  { "waitingForInput", "waiting_for_input", NULL, 15, 17, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, waiting_for_input), 0, { NULL } },
-  { "interimInputTranscription", "interim_input_transcription", NULL, 25, 27, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, interim_input_transcription), 0, { .message = &wire_transcription } },
-  { "interactionStatus", "interaction_status", NULL, 17, 18, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_content, interaction_status), offsetof(genai_live_server_content, interaction_status_text), { .enumeration = &wire_enum_interaction_status } },
+  { "modelTurn", "model_turn", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, model_turn), 0, { .message = &wire_content } },
+  { "turnComplete", "turn_complete", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, turn_complete), 0, { NULL } },
+  { "interrupted", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, interrupted), 0, { NULL } },
+  { "groundingMetadata", "grounding_metadata", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, grounding_metadata), 0, { .message = &wire_grounding_metadata } },
+  { "generationComplete", "generation_complete", NULL, 18, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, generation_complete), 0, { NULL } },
+  { "inputTranscription", "input_transcription", NULL, 18, 19, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, input_transcription), 0, { .message = &wire_transcription } },
+  { "outputTranscription", "output_transcription", NULL, 19, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, output_transcription), 0, { .message = &wire_transcription } },
+  { "urlContextMetadata", "url_context_metadata", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, url_context_metadata), 0, { .message = &wire_url_context_metadata } },
+  { "turnCompleteReason", "turn_complete_reason", NULL, 18, 20, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, turn_complete_reason), offsetof(genai_live_server_content,
+    turn_complete_reason_text), { .enumeration = &wire_enum_turn_complete_reason } },
+  { "waitingForInput", "waiting_for_input", NULL, 15, 17, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, waiting_for_input), 0, { NULL } },
+  { "interimInputTranscription", "interim_input_transcription", NULL, 25, 27, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_server_content, interim_input_transcription), 0, { .message =
+    &wire_transcription } },
+  { "interactionStatus", "interaction_status", NULL, 17, 18, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_content, interaction_status), offsetof(genai_live_server_content,
+    interaction_status_text), { .enumeration = &wire_enum_interaction_status } },
 };
 static const uint8_t live_server_content_names[] = {
   0, 0, 3, 0, 1, 0, 5, 4, 0, 0, 0, 2, 0, 0, 0, 12, 4, 8, 7, 8, 10, 12, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11, 0, 2, 6, 1, 5,
   0, 9, 6, 9, 0, 0, 0, 0, 0, 0, 0, 7, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 };
-const wire_message wire_live_server_content = { "LiveServerContent", sizeof(genai_live_server_content), 12, 63, live_server_content_fields, live_server_content_names };
+const wire_message wire_live_server_content = {
+  "LiveServerContent", sizeof(genai_live_server_content), 12, 63, live_server_content_fields, live_server_content_names
+};
 
 static const wire_field live_server_tool_call_fields[] = {
-  { "functionCalls", "function_calls", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_server_tool_call, function_calls), 0, { .message = &wire_function_call } },
+  { "functionCalls", "function_calls", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_tool_call, function_calls), 0, { .message = &wire_function_call } },
 };
 static const uint8_t live_server_tool_call_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_live_server_tool_call = { "LiveServerToolCall", sizeof(genai_live_server_tool_call), 1, 3, live_server_tool_call_fields, live_server_tool_call_names };
+const wire_message wire_live_server_tool_call = {
+  "LiveServerToolCall", sizeof(genai_live_server_tool_call), 1, 3, live_server_tool_call_fields,
+  live_server_tool_call_names
+};
 
 static const wire_field live_server_tool_call_cancellation_fields[] = {
-  { "ids", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_server_tool_call_cancellation, ids), 0, { NULL } },
+  { "ids", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_tool_call_cancellation, ids), 0, { NULL } },
 };
 static const uint8_t live_server_tool_call_cancellation_names[] = {
   0, 1
 };
-const wire_message wire_live_server_tool_call_cancellation = { "LiveServerToolCallCancellation", sizeof(genai_live_server_tool_call_cancellation), 1, 1, live_server_tool_call_cancellation_fields, live_server_tool_call_cancellation_names };
+const wire_message wire_live_server_tool_call_cancellation = {
+  "LiveServerToolCallCancellation", sizeof(genai_live_server_tool_call_cancellation), 1, 1,
+  live_server_tool_call_cancellation_fields, live_server_tool_call_cancellation_names
+};
 
 static const wire_field modality_token_count_fields[] = {
-  { "modality", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_modality_token_count, modality), offsetof(genai_modality_token_count, modality_text), { .enumeration = &wire_enum_media_modality } },
-  { "tokenCount", "token_count", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_modality_token_count, token_count), 0, { NULL } },
+  { "modality", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_modality_token_count, modality), offsetof(genai_modality_token_count, modality_text), {
+    .enumeration = &wire_enum_media_modality } },
+  { "tokenCount", "token_count", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_modality_token_count, token_count), 0, { NULL } },
 };
 static const uint8_t modality_token_count_names[] = {
   2, 0, 0, 0, 1, 2, 0, 0
 };
-const wire_message wire_modality_token_count = { "ModalityTokenCount", sizeof(genai_modality_token_count), 2, 7, modality_token_count_fields, modality_token_count_names };
+const wire_message wire_modality_token_count = {
+  "ModalityTokenCount", sizeof(genai_modality_token_count), 2, 7, modality_token_count_fields,
+  modality_token_count_names
+};
 
 static const wire_field usage_metadata_fields[] = {
-  { "promptTokenCount", "prompt_token_count", NULL, 16, 18, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, prompt_token_count), 0, { NULL } },
-  { "cachedContentTokenCount", "cached_content_token_count", NULL, 23, 26, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, cached_content_token_count), 0, { NULL } },
-  { "responseTokenCount", "response_token_count", "candidatesTokenCount", 18, 20, 20, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, response_token_count), 0, { NULL } },
-  { "toolUsePromptTokenCount", "tool_use_prompt_token_count", NULL, 23, 27, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, tool_use_prompt_token_count), 0, { NULL } },
-  { "thoughtsTokenCount", "thoughts_token_count", NULL, 18, 20, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, thoughts_token_count), 0, { NULL } },
-  { "totalTokenCount", "total_token_count", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, total_token_count), 0, { NULL } },
-  { "promptTokensDetails", "prompt_tokens_details", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, prompt_tokens_details), 0, { .message = &wire_modality_token_count } },
-  { "cacheTokensDetails", "cache_tokens_details", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, cache_tokens_details), 0, { .message = &wire_modality_token_count } },
-  { "responseTokensDetails", "response_tokens_details", "candidatesTokensDetails", 21, 23, 23, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, response_tokens_details), 0, { .message = &wire_modality_token_count } },
-  { "toolUsePromptTokensDetails", "tool_use_prompt_tokens_details", NULL, 26, 30, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, tool_use_prompt_tokens_details), 0, { .message = &wire_modality_token_count } },
-  { "trafficType", "traffic_type", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, traffic_type), offsetof(genai_usage_metadata, traffic_type_text), { .enumeration = &wire_enum_traffic_type } },
-  { "serviceTier", "service_tier", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, service_tier), offsetof(genai_usage_metadata, service_tier_text), { .enumeration = &wire_enum_service_tier } },
+  { "promptTokenCount", "prompt_token_count", NULL, 16, 18, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_usage_metadata, prompt_token_count), 0, { NULL } },
+  { "cachedContentTokenCount", "cached_content_token_count", NULL, 23, 26, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_usage_metadata, cached_content_token_count), 0, { NULL } },
+  { "responseTokenCount", "response_token_count", "candidatesTokenCount", 18, 20, 20, WIRE_INT32, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, response_token_count), 0, { NULL } },
+  { "toolUsePromptTokenCount", "tool_use_prompt_token_count", NULL, 23, 27, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_usage_metadata, tool_use_prompt_token_count), 0, { NULL } },
+  { "thoughtsTokenCount", "thoughts_token_count", NULL, 18, 20, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_usage_metadata, thoughts_token_count), 0, { NULL } },
+  { "totalTokenCount", "total_token_count", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_usage_metadata, total_token_count), 0, { NULL } },
+  { "promptTokensDetails", "prompt_tokens_details", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_usage_metadata, prompt_tokens_details), 0, { .message = &wire_modality_token_count } },
+  { "cacheTokensDetails", "cache_tokens_details", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_usage_metadata, cache_tokens_details), 0, { .message = &wire_modality_token_count } },
+  { "responseTokensDetails", "response_tokens_details", "candidatesTokensDetails", 21, 23, 23, WIRE_MESSAGE,
+    WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, response_tokens_details), 0, { .message =
+    &wire_modality_token_count } },
+  { "toolUsePromptTokensDetails", "tool_use_prompt_tokens_details", NULL, 26, 30, 0, WIRE_MESSAGE, WIRE_LIST,
+    WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, tool_use_prompt_tokens_details), 0, { .message =
+    &wire_modality_token_count } },
+  { "trafficType", "traffic_type", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_usage_metadata, traffic_type), offsetof(genai_usage_metadata, traffic_type_text), { .enumeration =
+    &wire_enum_traffic_type } },
+  { "serviceTier", "service_tier", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_usage_metadata, service_tier), offsetof(genai_usage_metadata, service_tier_text), { .enumeration =
+    &wire_enum_service_tier } },
 };
 static const uint8_t usage_metadata_names[] = {
   10, 9, 0, 2, 0, 4, 0, 0, 2, 4, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 9, 0, 9, 0, 3, 0, 3, 12, 0, 8, 0, 8, 0, 0, 0, 0, 0,
   0, 5, 0, 5, 3, 7, 0, 7, 0, 11, 11, 0, 0, 12, 0, 0, 6, 0, 6, 1, 0, 1, 0, 0, 0, 0
 };
-const wire_message wire_usage_metadata = { "UsageMetadata", sizeof(genai_usage_metadata), 12, 63, usage_metadata_fields, usage_metadata_names };
+const wire_message wire_usage_metadata = {
+  "UsageMetadata", sizeof(genai_usage_metadata), 12, 63, usage_metadata_fields, usage_metadata_names
+};
 
 static const wire_field live_server_go_away_fields[] = {
-  { "timeLeft", "time_left", NULL, 8, 9, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_go_away, time_left), 0, { NULL } },
+  { "timeLeft", "time_left", NULL, 8, 9, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_go_away, time_left), 0, { NULL } },
 };
 static const uint8_t live_server_go_away_names[] = {
   1, 0, 1, 0
 };
-const wire_message wire_live_server_go_away = { "LiveServerGoAway", sizeof(genai_live_server_go_away), 1, 3, live_server_go_away_fields, live_server_go_away_names };
+const wire_message wire_live_server_go_away = {
+  "LiveServerGoAway", sizeof(genai_live_server_go_away), 1, 3, live_server_go_away_fields, live_server_go_away_names
+};
 
 static const wire_field live_server_session_resumption_update_fields[] = {
-  { "newHandle", "new_handle", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_session_resumption_update, new_handle), 0, { NULL } },
-  { "resumable", NULL, NULL, 9, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_session_resumption_update, resumable), 0, { NULL } },
-  { "lastConsumedClientMessageIndex", "last_consumed_client_message_index", NULL, 30, 34, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_session_resumption_update, last_consumed_client_message_index), 0, { NULL } },
+  { "newHandle", "new_handle", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_session_resumption_update, new_handle), 0, { NULL } },
+  { "resumable", NULL, NULL, 9, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_session_resumption_update, resumable), 0, { NULL } },
+  { "lastConsumedClientMessageIndex", "last_consumed_client_message_index", NULL, 30, 34, 0, WIRE_INT64, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_server_session_resumption_update, last_consumed_client_message_index),
+    0, { NULL } },
 };
 static const uint8_t live_server_session_resumption_update_names[] = {
   0, 0, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 1, 1
 };
-const wire_message wire_live_server_session_resumption_update = { "LiveServerSessionResumptionUpdate", sizeof(genai_live_server_session_resumption_update), 3, 15, live_server_session_resumption_update_fields, live_server_session_resumption_update_names };
+const wire_message wire_live_server_session_resumption_update = {
+  "LiveServerSessionResumptionUpdate", sizeof(genai_live_server_session_resumption_update), 3, 15,
+  live_server_session_resumption_update_fields, live_server_session_resumption_update_names
+};
 
 static const wire_field voice_activity_detection_signal_fields[] = {
-  { "vadSignalType", "vad_signal_type", NULL, 13, 15, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_activity_detection_signal, vad_signal_type), offsetof(genai_voice_activity_detection_signal, vad_signal_type_text), { .enumeration = &wire_enum_vad_signal_type } },
+  { "vadSignalType", "vad_signal_type", NULL, 13, 15, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_voice_activity_detection_signal, vad_signal_type), offsetof(genai_voice_activity_detection_signal,
+    vad_signal_type_text), { .enumeration = &wire_enum_vad_signal_type } },
 };
 static const uint8_t voice_activity_detection_signal_names[] = {
   1, 0, 1, 0
 };
-const wire_message wire_voice_activity_detection_signal = { "VoiceActivityDetectionSignal", sizeof(genai_voice_activity_detection_signal), 1, 3, voice_activity_detection_signal_fields, voice_activity_detection_signal_names };
+const wire_message wire_voice_activity_detection_signal = {
+  "VoiceActivityDetectionSignal", sizeof(genai_voice_activity_detection_signal), 1, 3,
+  voice_activity_detection_signal_fields, voice_activity_detection_signal_names
+};
 
 static const wire_field voice_activity_fields[] = {
-  { "voiceActivityType", "voice_activity_type", "type", 17, 19, 4, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_activity, voice_activity_type), offsetof(genai_voice_activity, voice_activity_type_text), { .enumeration = &wire_enum_voice_activity_type } },
-  { "audioOffset", "audio_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_activity, audio_offset), 0, { NULL } },
+  { "voiceActivityType", "voice_activity_type", "type", 17, 19, 4, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_voice_activity, voice_activity_type), offsetof(genai_voice_activity, voice_activity_type_text), {
+    .enumeration = &wire_enum_voice_activity_type } },
+  { "audioOffset", "audio_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_voice_activity, audio_offset), 0, { NULL } },
 };
 static const uint8_t voice_activity_names[] = {
   0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 2, 2, 0, 0, 0, 0
 };
-const wire_message wire_voice_activity = { "VoiceActivity", sizeof(genai_voice_activity), 2, 15, voice_activity_fields, voice_activity_names };
+const wire_message wire_voice_activity = {
+  "VoiceActivity", sizeof(genai_voice_activity), 2, 15, voice_activity_fields, voice_activity_names
+};
 
 static const wire_field live_server_error_fields[] = {
-  { "code", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error, code), 0, { NULL } },
-  { "message", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error, message), 0, { NULL } },
-  { "status", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error, status), 0, { NULL } },
-  { "details", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error, details_json), 0, { NULL } },
+  { "code", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
+    code), 0, { NULL } },
+  { "message", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
+    message), 0, { NULL } },
+  { "status", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
+    status), 0, { NULL } },
+  { "details", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
+    details_json), 0, { NULL } },
 };
 static const uint8_t live_server_error_names[] = {
   0, 4, 3, 0, 2, 0, 1, 0
 };
-const wire_message wire_live_server_error = { "LiveServerError", sizeof(genai_live_server_error), 4, 7, live_server_error_fields, live_server_error_names };
+const wire_message wire_live_server_error = {
+  "LiveServerError", sizeof(genai_live_server_error), 4, 7, live_server_error_fields, live_server_error_names
+};
 
 static const wire_field live_server_message_fields[] = {
-  { "setupComplete", "setup_complete", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, setup_complete), 0, { .message = &wire_live_server_setup_complete } },
-  { "serverContent", "server_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, server_content), 0, { .message = &wire_live_server_content } },
-  { "toolCall", "tool_call", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, tool_call), 0, { .message = &wire_live_server_tool_call } },
-  { "toolCallCancellation", "tool_call_cancellation", NULL, 20, 22, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, tool_call_cancellation), 0, { .message = &wire_live_server_tool_call_cancellation } },
-  { "usageMetadata", "usage_metadata", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, usage_metadata), 0, { .message = &wire_usage_metadata } },
-  { "goAway", "go_away", NULL, 6, 7, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, go_away), 0, { .message = &wire_live_server_go_away } },
-  { "sessionResumptionUpdate", "session_resumption_update", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, session_resumption_update), 0, { .message = &wire_live_server_session_resumption_update } },
-  { "voiceActivityDetectionSignal", "voice_activity_detection_signal", NULL, 28, 31, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, voice_activity_detection_signal), 0, { .message = &wire_voice_activity_detection_signal } },
-  { "voiceActivity", "voice_activity", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, voice_activity), 0, { .message = &wire_voice_activity } },
-  { "error", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, error), 0, { .message = &wire_live_server_error } },
+  { "setupComplete", "setup_complete", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_message, setup_complete), 0, { .message = &wire_live_server_setup_complete } },
+  { "serverContent", "server_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_message, server_content), 0, { .message = &wire_live_server_content } },
+  { "toolCall", "tool_call", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_message, tool_call), 0, { .message = &wire_live_server_tool_call } },
+  { "toolCallCancellation", "tool_call_cancellation", NULL, 20, 22, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_message, tool_call_cancellation), 0, { .message =
+    &wire_live_server_tool_call_cancellation } },
+  { "usageMetadata", "usage_metadata", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_message, usage_metadata), 0, { .message = &wire_usage_metadata } },
+  { "goAway", "go_away", NULL, 6, 7, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_message, go_away), 0, { .message = &wire_live_server_go_away } },
+  { "sessionResumptionUpdate", "session_resumption_update", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_message, session_resumption_update), 0, { .message =
+    &wire_live_server_session_resumption_update } },
+  { "voiceActivityDetectionSignal", "voice_activity_detection_signal", NULL, 28, 31, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_server_message, voice_activity_detection_signal), 0, { .message =
+    &wire_voice_activity_detection_signal } },
+  { "voiceActivity", "voice_activity", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_message, voice_activity), 0, { .message = &wire_voice_activity } },
+  { "error", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message,
+    error), 0, { .message = &wire_live_server_error } },
 };
 static const uint8_t live_server_message_names[] = {
   9, 0, 0, 6, 1, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 4, 0, 8, 4, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 9, 10, 1, 0, 0, 0,
   0, 0, 0, 2, 2, 5, 8, 7, 3, 7, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 };
-const wire_message wire_live_server_message = { "LiveServerMessage", sizeof(genai_live_server_message), 10, 63, live_server_message_fields, live_server_message_names };
+const wire_message wire_live_server_message = {
+  "LiveServerMessage", sizeof(genai_live_server_message), 10, 63, live_server_message_fields, live_server_message_names
+};
 
 static const wire_field weighted_prompt_fields[] = {
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_weighted_prompt, text), 0, { NULL } },
-  { "weight", NULL, NULL, 6, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_weighted_prompt, weight), 0, { NULL } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_weighted_prompt,
+    text), 0, { NULL } },
+  { "weight", NULL, NULL, 6, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_weighted_prompt,
+    weight), 0, { NULL } },
 };
 static const uint8_t weighted_prompt_names[] = {
   1, 0, 2, 0
 };
-const wire_message wire_weighted_prompt = { "WeightedPrompt", sizeof(genai_weighted_prompt), 2, 3, weighted_prompt_fields, weighted_prompt_names };
+const wire_message wire_weighted_prompt = {
+  "WeightedPrompt", sizeof(genai_weighted_prompt), 2, 3, weighted_prompt_fields, weighted_prompt_names
+};
 
 static const wire_field live_music_generation_config_fields[] = {
-  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, temperature), 0, { NULL } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, top_k), 0, { NULL } },
-  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, seed), 0, { NULL } },
-  { "guidance", NULL, NULL, 8, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, guidance), 0, { NULL } },
-  { "bpm", NULL, NULL, 3, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, bpm), 0, { NULL } },
-  { "density", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, density), 0, { NULL } },
-  { "brightness", NULL, NULL, 10, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, brightness), 0, { NULL } },
-  { "scale", NULL, NULL, 5, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, scale), offsetof(genai_live_music_generation_config, scale_text), { .enumeration = &wire_enum_scale } },
-  { "muteBass", "mute_bass", NULL, 8, 9, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, mute_bass), 0, { NULL } },
-  { "muteDrums", "mute_drums", NULL, 9, 10, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, mute_drums), 0, { NULL } },
-  { "onlyBassAndDrums", "only_bass_and_drums", NULL, 16, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, only_bass_and_drums), 0, { NULL } },
-  { "musicGenerationMode", "music_generation_mode", NULL, 19, 21, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_generation_config, music_generation_mode), offsetof(genai_live_music_generation_config, music_generation_mode_text), { .enumeration = &wire_enum_music_generation_mode } },
+  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, temperature), 0, { NULL } },
+  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, top_k), 0, { NULL } },
+  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, seed), 0, { NULL } },
+  { "guidance", NULL, NULL, 8, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, guidance), 0, { NULL } },
+  { "bpm", NULL, NULL, 3, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, bpm), 0, { NULL } },
+  { "density", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, density), 0, { NULL } },
+  { "brightness", NULL, NULL, 10, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, brightness), 0, { NULL } },
+  { "scale", NULL, NULL, 5, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, scale), offsetof(genai_live_music_generation_config, scale_text), {
+    .enumeration = &wire_enum_scale } },
+  { "muteBass", "mute_bass", NULL, 8, 9, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, mute_bass), 0, { NULL } },
+  { "muteDrums", "mute_drums", NULL, 9, 10, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, mute_drums), 0, { NULL } },
+  { "onlyBassAndDrums", "only_bass_and_drums", NULL, 16, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, only_bass_and_drums), 0, { NULL } },
+  { "musicGenerationMode", "music_generation_mode", NULL, 19, 21, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_generation_config, music_generation_mode), offsetof(genai_live_music_generation_config,
+    music_generation_mode_text), { .enumeration = &wire_enum_music_generation_mode } },
 };
 static const uint8_t live_music_generation_config_names[] = {
   0, 0, 0, 0, 5, 9, 8, 0, 11, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 9, 11, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 12, 0, 12, 0, 0,
   2, 2, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 10, 10, 0, 7
 };
-const wire_message wire_live_music_generation_config = { "LiveMusicGenerationConfig", sizeof(genai_live_music_generation_config), 12, 63, live_music_generation_config_fields, live_music_generation_config_names };
+const wire_message wire_live_music_generation_config = {
+  "LiveMusicGenerationConfig", sizeof(genai_live_music_generation_config), 12, 63, live_music_generation_config_fields,
+  live_music_generation_config_names
+};
 
 static const wire_field live_music_client_setup_fields[] = {
-  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_client_setup, model), 0, { NULL } },
+  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_client_setup, model), 0, { NULL } },
 };
 static const uint8_t live_music_client_setup_names[] = {
   1, 0
 };
-const wire_message wire_live_music_client_setup = { "LiveMusicClientSetup", sizeof(genai_live_music_client_setup), 1, 1, live_music_client_setup_fields, live_music_client_setup_names };
+const wire_message wire_live_music_client_setup = {
+  "LiveMusicClientSetup", sizeof(genai_live_music_client_setup), 1, 1, live_music_client_setup_fields,
+  live_music_client_setup_names
+};
 
 static const wire_field live_music_client_content_fields[] = {
-  { "weightedPrompts", "weighted_prompts", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_music_client_content, weighted_prompts), 0, { .message = &wire_weighted_prompt } },
+  { "weightedPrompts", "weighted_prompts", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_client_content, weighted_prompts), 0, { .message = &wire_weighted_prompt } },
 };
 static const uint8_t live_music_client_content_names[] = {
   0, 1, 0, 1
 };
-const wire_message wire_live_music_client_content = { "LiveMusicClientContent", sizeof(genai_live_music_client_content), 1, 3, live_music_client_content_fields, live_music_client_content_names };
+const wire_message wire_live_music_client_content = {
+  "LiveMusicClientContent", sizeof(genai_live_music_client_content), 1, 3, live_music_client_content_fields,
+  live_music_client_content_names
+};
 
 static const wire_field live_music_client_message_fields[] = {
-  { "setup", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_client_message, setup), 0, { .message = &wire_live_music_client_setup } },
-  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_client_message, client_content), 0, { .message = &wire_live_music_client_content } },
-  { "musicGenerationConfig", "music_generation_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_client_message, music_generation_config), 0, { .message = &wire_live_music_generation_config } },
-  { "playbackControl", "playback_control", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_client_message, playback_control), offsetof(genai_live_music_client_message, playback_control_text), { .enumeration = &wire_enum_live_music_playback_control } },
+  { "setup", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_client_message, setup), 0, { .message = &wire_live_music_client_setup } },
+  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_client_message, client_content), 0, { .message = &wire_live_music_client_content } },
+  { "musicGenerationConfig", "music_generation_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_music_client_message, music_generation_config), 0, { .message =
+    &wire_live_music_generation_config } },
+  { "playbackControl", "playback_control", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_client_message, playback_control), offsetof(genai_live_music_client_message,
+    playback_control_text), { .enumeration = &wire_enum_live_music_playback_control } },
 };
 static const uint8_t live_music_client_message_names[] = {
   0, 0, 0, 0, 1, 4, 3, 3, 4, 0, 2, 2, 0, 0, 0, 0
 };
-const wire_message wire_live_music_client_message = { "LiveMusicClientMessage", sizeof(genai_live_music_client_message), 4, 15, live_music_client_message_fields, live_music_client_message_names };
+const wire_message wire_live_music_client_message = {
+  "LiveMusicClientMessage", sizeof(genai_live_music_client_message), 4, 15, live_music_client_message_fields,
+  live_music_client_message_names
+};
 
 static const wire_field live_music_source_metadata_fields[] = {
-  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_source_metadata, client_content), 0, { .message = &wire_live_music_client_content } },
-  { "musicGenerationConfig", "music_generation_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_source_metadata, music_generation_config), 0, { .message = &wire_live_music_generation_config } },
+  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_source_metadata, client_content), 0, { .message = &wire_live_music_client_content } },
+  { "musicGenerationConfig", "music_generation_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_music_source_metadata, music_generation_config), 0, { .message =
+    &wire_live_music_generation_config } },
 };
 static const uint8_t live_music_source_metadata_names[] = {
   0, 0, 1, 1, 2, 0, 2, 0
 };
-const wire_message wire_live_music_source_metadata = { "LiveMusicSourceMetadata", sizeof(genai_live_music_source_metadata), 2, 7, live_music_source_metadata_fields, live_music_source_metadata_names };
+const wire_message wire_live_music_source_metadata = {
+  "LiveMusicSourceMetadata", sizeof(genai_live_music_source_metadata), 2, 7, live_music_source_metadata_fields,
+  live_music_source_metadata_names
+};
 
 static const wire_field audio_chunk_fields[] = {
-  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_chunk, data), 0, { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_chunk, mime_type), 0, { NULL } },
-  { "sourceMetadata", "source_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_chunk, source_metadata), 0, { .message = &wire_live_music_source_metadata } },
+  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_chunk, data), 0,
+    { NULL } },
+  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_chunk, mime_type), 0, { NULL } },
+  { "sourceMetadata", "source_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_chunk, source_metadata), 0, { .message = &wire_live_music_source_metadata } },
 };
 static const uint8_t audio_chunk_names[] = {
   0, 0, 0, 0, 3, 0, 0, 0, 2, 1, 0, 0, 0, 3, 2, 0
 };
-const wire_message wire_audio_chunk = { "AudioChunk", sizeof(genai_audio_chunk), 3, 15, audio_chunk_fields, audio_chunk_names };
+const wire_message wire_audio_chunk = {
+  "AudioChunk", sizeof(genai_audio_chunk), 3, 15, audio_chunk_fields, audio_chunk_names
+};
 
 static const uint8_t live_music_server_setup_complete_names[] = {
   0
 };
-const wire_message wire_live_music_server_setup_complete = { "LiveMusicServerSetupComplete", sizeof(genai_live_music_server_setup_complete), 0, 0, NULL, live_music_server_setup_complete_names };
+const wire_message wire_live_music_server_setup_complete = {
+  "LiveMusicServerSetupComplete", sizeof(genai_live_music_server_setup_complete), 0, 0, NULL,
+  live_music_server_setup_complete_names
+};
 
 static const wire_field live_music_server_content_fields[] = {
-  { "audioChunks", "audio_chunks", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_music_server_content, audio_chunks), 0, { .message = &wire_audio_chunk } },
+  { "audioChunks", "audio_chunks", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_server_content, audio_chunks), 0, { .message = &wire_audio_chunk } },
 };
 static const uint8_t live_music_server_content_names[] = {
   0, 1, 1, 0
 };
-const wire_message wire_live_music_server_content = { "LiveMusicServerContent", sizeof(genai_live_music_server_content), 1, 3, live_music_server_content_fields, live_music_server_content_names };
+const wire_message wire_live_music_server_content = {
+  "LiveMusicServerContent", sizeof(genai_live_music_server_content), 1, 3, live_music_server_content_fields,
+  live_music_server_content_names
+};
 
 static const wire_field live_music_filtered_prompt_fields[] = {
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_filtered_prompt, text), 0, { NULL } },
-  { "filteredReason", "filtered_reason", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_filtered_prompt, filtered_reason), 0, { NULL } },
+  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_filtered_prompt, text), 0, { NULL } },
+  { "filteredReason", "filtered_reason", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_filtered_prompt, filtered_reason), 0, { NULL } },
 };
 static const uint8_t live_music_filtered_prompt_names[] = {
   0, 0, 0, 0, 1, 2, 2, 0
 };
-const wire_message wire_live_music_filtered_prompt = { "LiveMusicFilteredPrompt", sizeof(genai_live_music_filtered_prompt), 2, 7, live_music_filtered_prompt_fields, live_music_filtered_prompt_names };
+const wire_message wire_live_music_filtered_prompt = {
+  "LiveMusicFilteredPrompt", sizeof(genai_live_music_filtered_prompt), 2, 7, live_music_filtered_prompt_fields,
+  live_music_filtered_prompt_names
+};
 
 static const wire_field live_music_server_message_fields[] = {
-  { "setupComplete", "setup_complete", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_server_message, setup_complete), 0, { .message = &wire_live_music_server_setup_complete } },
-  { "serverContent", "server_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_server_message, server_content), 0, { .message = &wire_live_music_server_content } },
-  { "filteredPrompt", "filtered_prompt", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_music_server_message, filtered_prompt), 0, { .message = &wire_live_music_filtered_prompt } },
+  { "setupComplete", "setup_complete", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_server_message, setup_complete), 0, { .message = &wire_live_music_server_setup_complete
+    } },
+  { "serverContent", "server_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_server_message, server_content), 0, { .message = &wire_live_music_server_content } },
+  { "filteredPrompt", "filtered_prompt", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_music_server_message, filtered_prompt), 0, { .message = &wire_live_music_filtered_prompt } },
 };
 static const uint8_t live_music_server_message_names[] = {
   0, 0, 0, 1, 1, 3, 3, 0, 0, 0, 2, 2, 0, 0, 0, 0
 };
-const wire_message wire_live_music_server_message = { "LiveMusicServerMessage", sizeof(genai_live_music_server_message), 3, 15, live_music_server_message_fields, live_music_server_message_names };
+const wire_message wire_live_music_server_message = {
+  "LiveMusicServerMessage", sizeof(genai_live_music_server_message), 3, 15, live_music_server_message_fields,
+  live_music_server_message_names
+};
 
 static const wire_field live_connect_constraints_fields[] = {
-  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_constraints, model), 0, { NULL } },
-  { "config", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_constraints, config), 0, { .message = &wire_live_connect_config } },
+  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_constraints, model), 0, { NULL } },
+  { "config", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_constraints, config), 0, { .message = &wire_live_connect_config } },
 };
 static const uint8_t live_connect_constraints_names[] = {
   2, 0, 1, 0
 };
-const wire_message wire_live_connect_constraints = { "LiveConnectConstraints", sizeof(genai_live_connect_constraints), 2, 3, live_connect_constraints_fields, live_connect_constraints_names };
+const wire_message wire_live_connect_constraints = {
+  "LiveConnectConstraints", sizeof(genai_live_connect_constraints), 2, 3, live_connect_constraints_fields,
+  live_connect_constraints_names
+};
 
 static const wire_field create_auth_token_config_fields[] = {
-  { "expireTime", "expire_time", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_create_auth_token_config, expire_time), 0, { NULL } },
-  { "newSessionExpireTime", "new_session_expire_time", NULL, 20, 23, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_create_auth_token_config, new_session_expire_time), 0, { NULL } },
-  { "uses", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_create_auth_token_config, uses), 0, { NULL } },
-  { "liveConnectConstraints", "live_connect_constraints", NULL, 22, 24, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_create_auth_token_config, live_connect_constraints), 0, { .message = &wire_live_connect_constraints } },
-  { "lockAdditionalFields", "lock_additional_fields", NULL, 20, 22, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_create_auth_token_config, lock_additional_fields), 0, { NULL } },
+  { "expireTime", "expire_time", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_create_auth_token_config, expire_time), 0, { NULL } },
+  { "newSessionExpireTime", "new_session_expire_time", NULL, 20, 23, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_create_auth_token_config, new_session_expire_time), 0, { NULL } },
+  { "uses", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_create_auth_token_config, uses), 0, { NULL } },
+  { "liveConnectConstraints", "live_connect_constraints", NULL, 22, 24, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_create_auth_token_config, live_connect_constraints), 0, { .message =
+    &wire_live_connect_constraints } },
+  { "lockAdditionalFields", "lock_additional_fields", NULL, 20, 22, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_create_auth_token_config, lock_additional_fields), 0, { NULL } },
 };
 static const uint8_t create_auth_token_config_names[] = {
   5, 0, 5, 0, 4, 0, 0, 2, 2, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3
 };
-const wire_message wire_create_auth_token_config = { "CreateAuthTokenConfig", sizeof(genai_create_auth_token_config), 5, 31, create_auth_token_config_fields, create_auth_token_config_names };
+const wire_message wire_create_auth_token_config = {
+  "CreateAuthTokenConfig", sizeof(genai_create_auth_token_config), 5, 31, create_auth_token_config_fields,
+  create_auth_token_config_names
+};
 
 static const wire_field auth_token_fields[] = {
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, name), 0, { NULL } },
-  { "expireTime", "expire_time", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, expire_time), 0, { NULL } },
-  { "newSessionExpireTime", "new_session_expire_time", NULL, 20, 23, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, new_session_expire_time), 0, { NULL } },
-  { "uses", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, uses), 0, { NULL } },
-  { "bidiGenerateContentSetup", "bidi_generate_content_setup", NULL, 24, 27, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, bidi_generate_content_setup), 0, { .message = &wire_live_client_setup } },
-  { "fieldMask", "field_mask", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, field_mask), 0, { NULL } },
+  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, name), 0,
+    { NULL } },
+  { "expireTime", "expire_time", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_token, expire_time), 0, { NULL } },
+  { "newSessionExpireTime", "new_session_expire_time", NULL, 20, 23, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_auth_token, new_session_expire_time), 0, { NULL } },
+  { "uses", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, uses), 0, {
+    NULL } },
+  { "bidiGenerateContentSetup", "bidi_generate_content_setup", NULL, 24, 27, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_auth_token, bidi_generate_content_setup), 0, { .message =
+    &wire_live_client_setup } },
+  { "fieldMask", "field_mask", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_token, field_mask), 0, { NULL } },
 };
 static const uint8_t auth_token_names[] = {
   1, 0, 0, 0, 6, 0, 0, 3, 3, 0, 6, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 5, 4
 };
-const wire_message wire_auth_token = { "AuthToken", sizeof(genai_auth_token), 6, 31, auth_token_fields, auth_token_names };
+const wire_message wire_auth_token = {
+  "AuthToken", sizeof(genai_auth_token), 6, 31, auth_token_fields, auth_token_names
+};
 
 const wire_message *const wire_messages[] = {
   &wire_api_key_config, &wire_auth_config_google_service_account_config, &wire_auth_config_http_basic_auth_config,
