@@ -63,7 +63,7 @@ GENAI_API GENAI_MUST_USE genai_status genai_live_start(genai_client *client, con
 
 /* Ordered turns (clientContent); turn_complete defaults to true; no turns ends the turn. Interrupts a running answer. */
 GENAI_API GENAI_MUST_USE genai_status genai_live_send_client_content(
-    genai_live_session *session, const genai_live_send_client_content_parameters *params, const genai_wait *wait,
+    genai_live_session *session, const genai_live_client_content *params, const genai_wait *wait,
     genai_error *error);
 /* Exactly one of audio, video, text, media, activity_start, activity_end, audio_stream_end (realtimeInput). */
 GENAI_API GENAI_MUST_USE genai_status genai_live_send_realtime_input(
@@ -71,11 +71,11 @@ GENAI_API GENAI_MUST_USE genai_status genai_live_send_realtime_input(
     genai_error *error);
 /* Answers to function calls (toolResponse); on the Gemini Developer API each needs the call's id. */
 GENAI_API GENAI_MUST_USE genai_status genai_live_send_tool_response(
-    genai_live_session *session, const genai_live_send_tool_response_parameters *params, const genai_wait *wait,
+    genai_live_session *session, const genai_live_client_tool_response *params, const genai_wait *wait,
     genai_error *error);
 /* Replaces the system instruction and/or the tools in mid-session (contextUpdate). */
 GENAI_API GENAI_MUST_USE genai_status genai_live_send_context_update(
-    genai_live_session *session, const genai_live_send_context_update_parameters *params, const genai_wait *wait,
+    genai_live_session *session, const genai_live_client_context_update *params, const genai_wait *wait,
     genai_error *error);
 
 /* One user turn of text, complete. */

@@ -1,0 +1,123 @@
+#include "client/client.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+static const live_transport over_websocket = {net_ws_connect, net_ws_send,  net_ws_ping, net_ws_resume,
+                                              net_ws_close,   net_ws_abort, net_ws_phase};
+
+static const genai_client_options defaults = {
+    .backend = GENAI_BACKEND_GEMINI,
+    .connect_timeout_ms = 30000,
+    .close_timeout_ms = 2000,
+    .message_max = (size_t)64 << 20,
+    .inbox_max = (size_t)32 << 20,
+    .outbox_max = (size_t)4 << 20,
+    .keepalive_ms = 20000,
+    .keepalive_timeout_ms = 60000,
+    .log_level = GENAI_LOG_WARNING,
+};
+
+/* The scalars of the options with their defaults; the strings went into endpoint and trust. */
+static genai_client_options settled(const genai_client_options *o) {
+  genai_client_options s = defaults;
+  if (o->connect_timeout_ms) s.connect_timeout_ms = o->connect_timeout_ms;
+  if (o->close_timeout_ms) s.close_timeout_ms = o->close_timeout_ms;
+  if (o->message_max) s.message_max = o->message_max;
+  if (o->inbox_max) s.inbox_max = o->inbox_max;
+  if (o->outbox_max) s.outbox_max = o->outbox_max;
+  if (o->keepalive_ms) s.keepalive_ms = o->keepalive_ms;
+  if (o->keepalive_timeout_ms) s.keepalive_timeout_ms = o->keepalive_timeout_ms;
+  if (o->log_level) s.log_level = o->log_level;
+  s.log = o->log;
+  s.log_user = o->log_user;
+  return s;
+}
+
+static genai_status make_parts(genai_client *c, const genai_client_options *options, genai_error *error) {
+  genai_status status = endpoint_init(&c->endpoint, options, error);
+  if (status != GENAI_OK) return status;
+  if (c->endpoint.tls) {
+    net_tls_options trust = {options->ca_file, options->ca_dir, options->dangerously_skip_certificate_checks};
+    status = net_tls_client_new(&c->tls, &trust, error);
+    if (status != GENAI_OK) return status;
+  }
+  return net_loop_new(&c->loop, error);
+}
+
+static genai_status make_locks(genai_client *c, genai_error *error) {
+  if (uv_mutex_init(&c->sessions_mutex)) return error_set(error, GENAI_ERROR_SYSTEM, "The system has no mutex left.");
+  if (uv_mutex_init(&c->log_mutex)) {
+    uv_mutex_destroy(&c->sessions_mutex);
+    return error_set(error, GENAI_ERROR_SYSTEM, "The system has no mutex left.");
+  }
+  genai_status status = ready_list_init(&c->ready, error);
+  if (status == GENAI_OK) return GENAI_OK;
+  uv_mutex_destroy(&c->sessions_mutex);
+  uv_mutex_destroy(&c->log_mutex);
+  return status;
+}
+
+static void destroy(genai_client *c) {
+  net_loop_free(c->loop);
+  net_tls_drop(c->tls);
+  endpoint_deinit(&c->endpoint);
+  ready_list_deinit(&c->ready);
+  uv_mutex_destroy(&c->log_mutex);
+  uv_mutex_destroy(&c->sessions_mutex);
+  mem_free(c);
+}
+
+genai_status genai_client_new(genai_client **client, const genai_client_options *options, genai_error *error) {
+  static const genai_client_options none;
+  *client = NULL;
+  if (!options) options = &none;
+  if (options->backend == GENAI_BACKEND_VERTEX)
+    return error_set(error, GENAI_ERROR_ARGUMENT, "Sessions over the network are made on the Gemini Developer API in this "
+                     "version; genai_live_setup_text knows both backends.");
+  genai_client *c = mem_zalloc(sizeof *c);
+  if (!c) return error_memory(error);
+  genai_status status = make_locks(c, error);
+  if (status != GENAI_OK) {
+    mem_free(c);
+    return status;
+  }
+  atomic_init(&c->references, 1);
+  c->options = settled(options);
+  c->transport = &over_websocket;
+  status = make_parts(c, options, error);
+  if (status != GENAI_OK) {
+    destroy(c);
+    return status;
+  }
+  *client = c;
+  return GENAI_OK;
+}
+
+void client_drop(genai_client *client) {
+  if (atomic_fetch_sub(&client->references, 1) == 1) destroy(client);
+}
+
+genai_status genai_client_free(genai_client *client) {
+  if (!client) return GENAI_OK;
+  if (net_loop_is_current(client->loop)) return GENAI_ERROR_THREAD;
+  client_drop(client);
+  return GENAI_OK;
+}
+
+void client_set_transport(genai_client *client, const live_transport *transport) { client->transport = transport; }
+
+void client_log(genai_client *client, genai_log_level level, const char *format, ...) {
+  if (!client->options.log || level > client->options.log_level) return;
+  char line[2304];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  uv_mutex_lock(&client->log_mutex);
+  client->options.log(client->options.log_user, level, line);
+  uv_mutex_unlock(&client->log_mutex);
+}

@@ -1,0 +1,36 @@
+/* What was received and waits: whole messages, each one arena. Plain lists; the owner locks. */
+#ifndef GENAI_SRC_CLIENT_INBOX_H
+#define GENAI_SRC_CLIENT_INBOX_H
+
+#include "base/arena.h"
+#include "genai/live.h"
+
+/* Lives in its own arena. */
+typedef struct inbox_item {
+  genai_live_message message; /* first: what the application frees */
+  struct inbox_item *next;
+  size_t charge;              /* bytes it counts for */
+  genai_error *error;         /* instead of a message */
+  arena memory;
+} inbox_item;
+
+typedef struct inbox {
+  inbox_item *head, **tail;
+  size_t bytes;
+} inbox;
+
+void inbox_init(inbox *box);
+void inbox_deinit(inbox *box);
+void inbox_push(inbox *box, inbox_item *item);
+inbox_item *inbox_pop(inbox *box);            /* NULL when empty */
+void inbox_append(inbox *box, inbox *more);   /* moves all of `more` to the end */
+
+/* Decodes one received text. A text that is no valid message gives an item with an error; NULL: out of memory. */
+inbox_item *inbox_item_decode(const uint8_t *text, size_t size, size_t message_max);
+/* An item with only an event; the text is static. */
+inbox_item *inbox_item_event(genai_live_event_kind kind, const char *text);
+/* Adds an event to a decoded item; false: out of memory. */
+bool inbox_item_add_event(inbox_item *item, genai_live_event_kind kind, const char *text, int64_t time_left_ms);
+void inbox_item_free(inbox_item *item);
+
+#endif

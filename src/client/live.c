@@ -1,0 +1,284 @@
+/* Sessions as the application holds them: start, connect, receive, close, free. The other half is io.c. */
+#include "client/live.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "client/wait.h"
+#include "wire/setup.h"
+
+enum { SETUP_MAX = 16 << 20 };
+
+void live_enter(genai_live_session *s) {
+  uv_mutex_lock(&s->mutex);
+  s->calls++;
+}
+
+void live_leave(genai_live_session *s) {
+  if (--s->calls == 0 && s->release_wanted) uv_cond_broadcast(&s->changed);
+  uv_mutex_unlock(&s->mutex);
+}
+
+bool live_has_news(const genai_live_session *s) {
+  return s->inbox.head || s->lost || ((s->ended || s->close_wanted) && !s->reported);
+}
+
+void live_publish(genai_live_session *s, inbox *more) {
+  if (more) inbox_append(&s->inbox, more);
+  notify_set(&s->fd, s->inbox.head || s->lost || s->ended || s->close_wanted);
+  uv_cond_broadcast(&s->readable);
+  if (live_has_news(s)) ready_announce(s);
+}
+
+static genai_status encode_setup(payload **out, const genai_live_connect_params *params, genai_error *error) {
+  buf b;
+  buf_init(&b, SETUP_MAX);
+  wire_setup_params p = {.backend = WIRE_BACKEND_GEMINI, .model = params->model, .config = params->config,
+                         .config_json = params->config_json, .setup_json = params->setup_json};
+  genai_status status = wire_setup_write(&b, &p, error);
+  if (status == GENAI_OK) {
+    *out = payload_adopt(b.data, b.size);
+    if (*out) return GENAI_OK;
+    status = error_memory(error);
+  }
+  buf_deinit(&b);
+  return status;
+}
+
+static void unlink_session(genai_live_session *s) {
+  uv_mutex_lock(&s->client->sessions_mutex);
+  if (s->link) {
+    *s->link = s->next;
+    if (s->next) s->next->link = s->link;
+  }
+  uv_mutex_unlock(&s->client->sessions_mutex);
+}
+
+static void link_session(genai_live_session *s) {
+  genai_client *c = s->client;
+  uv_mutex_lock(&c->sessions_mutex);
+  s->next = c->sessions;
+  s->link = &c->sessions;
+  if (s->next) s->next->link = &s->next;
+  c->sessions = s;
+  uv_mutex_unlock(&c->sessions_mutex);
+}
+
+static genai_status make_locks(genai_live_session *s, genai_error *error) {
+  if (uv_mutex_init(&s->mutex)) goto none;
+  if (uv_cond_init(&s->readable)) goto no_readable;
+  if (uv_cond_init(&s->changed)) goto no_changed;
+  return GENAI_OK;
+no_changed:
+  uv_cond_destroy(&s->readable);
+no_readable:
+  uv_mutex_destroy(&s->mutex);
+none:
+  return error_set(error, GENAI_ERROR_SYSTEM, "The system has no mutex or condition left.");
+}
+
+static void destroy(genai_live_session *s) {
+  genai_client *client = s->client;
+  inbox_deinit(&s->inbox);
+  outbox_deinit(&s->outbox);
+  inbox_item_free(s->setup_complete);
+  live_io_deinit(s);
+  payload_drop(s->setup);
+  notify_deinit(&s->fd);
+  uv_cond_destroy(&s->changed);
+  uv_cond_destroy(&s->readable);
+  uv_mutex_destroy(&s->mutex);
+  mem_free(s);
+  client_drop(client);
+}
+
+static genai_status start(genai_client *client, const genai_live_connect_params *params, bool by_call, uint64_t timeout_ms,
+                          genai_live_session **session, genai_error *error) {
+  payload *setup = NULL;
+  genai_status status = encode_setup(&setup, params, error);
+  if (status != GENAI_OK) return status;
+  genai_live_session *s = mem_zalloc(sizeof *s);
+  if (!s) {
+    payload_drop(setup);
+    return error_memory(error);
+  }
+  status = make_locks(s, error);
+  if (status != GENAI_OK) {
+    payload_drop(setup);
+    mem_free(s);
+    return status;
+  }
+  atomic_fetch_add(&client->references, 1);
+  s->client = client;
+  s->transport = client->transport;
+  s->user = params->user;
+  s->setup = setup;
+  s->open_by_call = by_call;
+  atomic_init(&s->interruptions, 0);
+  inbox_init(&s->inbox);
+  outbox_init(&s->outbox);
+  live_io_init(s);
+  s->mind.settings.connect_timeout = timeout_ms;
+  link_session(s);
+  uv_mutex_lock(&s->mutex);
+  live_post(s);
+  uv_mutex_unlock(&s->mutex);
+  *session = s;
+  return GENAI_OK;
+}
+
+genai_status genai_live_start(genai_client *client, const genai_live_connect_params *params, genai_live_session **session,
+                              genai_error *error) {
+  *session = NULL;
+  return start(client, params, false, client->options.connect_timeout_ms, session, error);
+}
+
+static genai_status wait_open(genai_live_session *s, const genai_wait *wait, genai_error *error) {
+  /* The deadline is the mind's, which knows what the connection was at; only the token is watched here. */
+  genai_wait only_cancel = {0, wait ? wait->cancel : NULL};
+  genai_status status = GENAI_OK;
+  waiter w;
+  waiter_begin(&w, &only_cancel, &s->mutex, &s->changed);
+  uv_mutex_lock(&s->mutex);
+  while (status == GENAI_OK && !s->open && !s->ended) status = waiter_wait(&w, "Connecting", error);
+  if (status == GENAI_OK && !s->open) {
+    status = error_copy(error, &s->end);
+    if (status == GENAI_CLOSED) status = error_set(error, GENAI_ERROR_CLOSED, "The session was closed before it was open.");
+  }
+  uv_mutex_unlock(&s->mutex);
+  waiter_end(&w);
+  return status;
+}
+
+genai_status genai_live_connect(genai_client *client, const genai_live_connect_params *params, genai_live_session **session,
+                                const genai_wait *wait, genai_error *error) {
+  *session = NULL;
+  if (net_loop_is_current(client->loop))
+    return error_set(error, GENAI_ERROR_THREAD, "genai_live_connect would wait on the library's own thread for itself.");
+  if (wait && wait->timeout_ms < 0)
+    return error_set(error, GENAI_ERROR_ARGUMENT, "Connecting takes time: use genai_live_start to go on without waiting.");
+  if (wait && wait->cancel && genai_cancel_fired(wait->cancel))
+    return error_set(error, GENAI_ERROR_CANCELLED, "Connecting was cancelled.");
+  uint64_t timeout_ms = client->options.connect_timeout_ms;
+  if (wait && wait->timeout_ms > 0 && (uint64_t)wait->timeout_ms < timeout_ms) timeout_ms = (uint64_t)wait->timeout_ms;
+  genai_live_session *s = NULL;
+  genai_status status = start(client, params, true, timeout_ms, &s, error);
+  if (status != GENAI_OK) return status;
+  status = wait_open(s, wait, error);
+  if (status == GENAI_OK)
+    *session = s;
+  else
+    genai_live_free(s);
+  return status;
+}
+
+/* With the mutex held: the first thing that waits, or GENAI_WOULD_BLOCK. */
+static genai_status take(genai_live_session *s, genai_live_message **message, genai_error *error) {
+  inbox_item *item = inbox_pop(&s->inbox);
+  if (item) {
+    if (s->stalled && s->inbox.bytes <= s->client->options.inbox_max / 2) live_post(s);
+    if (!item->error) {
+      *message = &item->message;
+      return GENAI_OK;
+    }
+    genai_status status = error_copy(error, item->error);
+    inbox_item_free(item);
+    return status;
+  }
+  if (s->lost) {
+    genai_status status = error_set(error, GENAI_ERROR_MEMORY, "%u received messages were lost: there was no memory to keep "
+                                    "them. The session goes on.", s->lost);
+    s->lost = 0;
+    return status;
+  }
+  if (s->ended) {
+    s->reported = true;
+    return error_copy(error, &s->end);
+  }
+  if (s->close_wanted) {
+    s->reported = true;
+    error_set(error, GENAI_CLOSED, "The session was closed by this program.");
+    if (error) error->close_code = 1000;
+    return GENAI_CLOSED;
+  }
+  return GENAI_WOULD_BLOCK;
+}
+
+genai_status genai_live_receive(genai_live_session *session, genai_live_message **message, const genai_wait *wait,
+                                genai_error *error) {
+  genai_live_session *s = session;
+  genai_status status, waited = GENAI_OK;
+  waiter w;
+  *message = NULL;
+  waiter_begin(&w, wait, &s->mutex, &s->readable);
+  live_enter(s);
+  while ((status = take(s, message, error)) == GENAI_WOULD_BLOCK) {
+    waited = waiter_wait(&w, "Receiving", error);
+    if (waited != GENAI_OK) break;
+  }
+  if (status == GENAI_WOULD_BLOCK) status = waited;
+  notify_set(&s->fd, s->inbox.head || s->lost || s->ended || s->close_wanted);
+  if (live_has_news(s)) ready_announce(s);
+  live_leave(s);
+  waiter_end(&w);
+  return status;
+}
+
+int genai_live_fd(genai_live_session *session, genai_error *error) {
+  genai_live_session *s = session;
+  live_enter(s);
+  int fd = notify_fd(&s->fd, error);
+  notify_set(&s->fd, s->inbox.head || s->lost || s->ended || s->close_wanted);
+  live_leave(s);
+  return fd;
+}
+
+uint64_t genai_live_interruptions(const genai_live_session *session) { return atomic_load(&session->interruptions); }
+
+const genai_live_server_setup_complete *genai_live_setup_complete(genai_live_session *session) {
+  live_enter(session);
+  const inbox_item *item = session->setup_complete;
+  live_leave(session);
+  return item ? item->message.server->setup_complete : NULL;
+}
+
+void *genai_live_user(const genai_live_session *session) { return session->user; }
+
+/* With the mutex held. */
+static void want_close(genai_live_session *s) {
+  if (s->close_wanted || s->ended) return;
+  s->close_wanted = true;
+  live_post(s);
+  live_publish(s, NULL);
+  uv_cond_broadcast(&s->changed);
+}
+
+genai_status genai_live_close(genai_live_session *session, const genai_wait *wait, genai_error *error) {
+  genai_live_session *s = session;
+  genai_status status = GENAI_OK;
+  bool may_wait = !(wait && wait->timeout_ms < 0) && !net_loop_is_current(s->client->loop);
+  waiter w;
+  waiter_begin(&w, wait, &s->mutex, &s->changed);
+  live_enter(s);
+  want_close(s);
+  while (may_wait && !s->ended && status == GENAI_OK) status = waiter_wait(&w, "Closing", error);
+  live_leave(s);
+  waiter_end(&w);
+  return status;
+}
+
+genai_status genai_live_free(genai_live_session *session) {
+  genai_live_session *s = session;
+  if (!s) return GENAI_OK;
+  if (net_loop_is_current(s->client->loop)) return GENAI_ERROR_THREAD;
+  unlink_session(s);
+  uv_mutex_lock(&s->mutex);
+  want_close(s);
+  s->release_wanted = true;
+  while (!s->ended || s->calls) uv_cond_wait(&s->changed, &s->mutex);
+  live_post(s);
+  while (!s->released) uv_cond_wait(&s->changed, &s->mutex);
+  ready_withdraw(s);
+  uv_mutex_unlock(&s->mutex);
+  destroy(s);
+  return GENAI_OK;
+}

@@ -1,0 +1,87 @@
+/* Inside a session handle. Fields are grouped by who may touch them. */
+#ifndef GENAI_SRC_CLIENT_LIVE_H
+#define GENAI_SRC_CLIENT_LIVE_H
+
+#include "client/client.h"
+#include "client/inbox.h"
+#include "session/session.h"
+
+/* Encoded messages on their way out, oldest first. */
+typedef struct outbox_item {
+  struct outbox_item *next;
+  payload *payload;
+  uint8_t responses; /* function calls that this message answers */
+} outbox_item;
+
+typedef struct outbox {
+  outbox_item *head, **tail;
+} outbox;
+
+struct genai_live_session {
+  /* Set before the session is shared. */
+  genai_client *client;
+  void *user;
+  payload *setup;
+  bool open_by_call; /* genai_live_connect waits: the OPEN message is its own */
+  atomic_uint_least64_t interruptions;
+
+  /* Under `mutex`. */
+  uv_mutex_t mutex;
+  uv_cond_t readable;        /* inbox, end */
+  uv_cond_t changed;         /* room in the outbox, open, end, calls, released */
+  inbox inbox;
+  notify fd;
+  outbox outbox;             /* not yet taken by the I/O thread */
+  size_t out_bytes;          /* of everything not yet given to the transport */
+  unsigned lost;             /* messages dropped for want of memory */
+  unsigned calls;            /* public calls in flight */
+  bool posted;               /* `task` is under way */
+  bool open, ended;
+  bool close_wanted, release_wanted, released;
+  bool stalled;              /* the transport is paused until the inbox is half empty */
+  bool writable_wanted;      /* a WRITABLE event is owed */
+  bool reported;             /* the end was received: genai_client_next does not name it again */
+  genai_error end;
+  inbox_item *setup_complete;
+
+  /* Under the client's sessions_mutex. */
+  genai_live_session *next, **link;
+  /* Under the ready list's mutex. */
+  genai_live_session *ready_next;
+  bool ready_listed;
+
+  /* The I/O thread's. */
+  net_task task;
+  net_turn turn;
+  net_timer *timer;
+  uint64_t timer_at;         /* when `timer` fires, SESSION_NEVER when it is stopped */
+  const live_transport *transport;
+  net_ws *ws;
+  session_mind mind;
+  outbox sending;            /* taken, not yet accepted by the transport */
+  inbox gathered;            /* received in this turn, published at its end */
+  bool started, close_sent, release_after_turn;
+};
+
+/* Public calls in flight, so that genai_live_free can wait for them. */
+void live_enter(genai_live_session *s); /* takes the mutex */
+void live_leave(genai_live_session *s); /* gives it back */
+
+/* io.c, any thread, with the mutex held: has the I/O thread look at the session. */
+void live_post(genai_live_session *s);
+/* The I/O thread's face of the session. */
+void live_io_init(genai_live_session *s);
+void live_io_deinit(genai_live_session *s);
+
+/* live.c: with the mutex held, tells waiters what came. */
+void live_publish(genai_live_session *s, inbox *more);
+/* With the mutex held: whether genai_live_receive would not wait. */
+bool live_has_news(const genai_live_session *s);
+
+outbox_item *outbox_pop(outbox *box);
+void outbox_init(outbox *box);
+void outbox_push(outbox *box, outbox_item *item);
+void outbox_deinit(outbox *box);
+void outbox_item_free(outbox_item *item);
+
+#endif

@@ -1,0 +1,168 @@
+/* The sends: encode on the caller's thread, wait for room, queue. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "client/live.h"
+#include "client/wait.h"
+#include "wire/sends.h"
+
+/* A single message may be this large, whatever the outbox's ceiling: it then waits for an empty outbox. */
+enum { SEND_MAX = 64 << 20 };
+
+void outbox_init(outbox *box) { *box = (outbox){.tail = &box->head}; }
+
+void outbox_push(outbox *box, outbox_item *item) {
+  item->next = NULL;
+  *box->tail = item;
+  box->tail = &item->next;
+}
+
+outbox_item *outbox_pop(outbox *box) {
+  outbox_item *item = box->head;
+  if (!item) return NULL;
+  box->head = item->next;
+  if (!box->head) box->tail = &box->head;
+  return item;
+}
+
+void outbox_item_free(outbox_item *item) {
+  payload_drop(item->payload);
+  mem_free(item);
+}
+
+void outbox_deinit(outbox *box) {
+  for (outbox_item *item; (item = outbox_pop(box));) outbox_item_free(item);
+}
+
+/* With the mutex held. */
+static bool has_room(const genai_live_session *s, size_t size) {
+  return !s->out_bytes || s->out_bytes + size <= s->client->options.outbox_max;
+}
+
+static genai_status closed(const genai_live_session *s, genai_error *error) {
+  genai_status status = error_set(error, GENAI_ERROR_CLOSED, "Nothing was sent: %s",
+                                  s->ended ? s->end.message : "the session was closed by this program.");
+  if (error && s->ended) {
+    error->close_code = s->end.close_code;
+    memcpy(error->close_reason, s->end.close_reason, sizeof error->close_reason);
+  }
+  return status;
+}
+
+static genai_status queue(genai_live_session *s, outbox_item *item, const genai_wait *wait, genai_error *error) {
+  genai_status status = GENAI_OK;
+  waiter w;
+  if (wait && wait->cancel && genai_cancel_fired(wait->cancel))
+    return error_set(error, GENAI_ERROR_CANCELLED, "The send was cancelled; nothing was queued.");
+  if (net_loop_is_current(s->client->loop) && !(wait && wait->timeout_ms < 0))
+    return error_set(error, GENAI_ERROR_THREAD, "On the library's own threads a send needs GENAI_NO_WAIT.");
+  waiter_begin(&w, wait, &s->mutex, &s->changed);
+  live_enter(s);
+  while (status == GENAI_OK && !s->ended && !s->close_wanted && !has_room(s, item->payload->size)) {
+    status = waiter_wait(&w, "The send (the outbox is full; nothing was queued)", error);
+    if (status == GENAI_WOULD_BLOCK) s->writable_wanted = true;
+  }
+  if (status == GENAI_OK && (s->ended || s->close_wanted)) status = closed(s, error);
+  if (status == GENAI_OK) {
+    s->out_bytes += item->payload->size;
+    outbox_push(&s->outbox, item);
+    live_post(s);
+  }
+  live_leave(s);
+  waiter_end(&w);
+  return status;
+}
+
+/* Queues the encoded message in `b` if `status` says that it was encoded; frees what was not queued. */
+static genai_status finish(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
+                           genai_error *error) {
+  outbox_item *item = NULL;
+  if (status == GENAI_OK) {
+    item = mem_zalloc(sizeof *item);
+    if (item) item->payload = payload_adopt(b->data, b->size);
+    if (item && item->payload) {
+      item->responses = responses > UINT8_MAX ? UINT8_MAX : (uint8_t)responses;
+      status = queue(s, item, wait, error);
+      if (status != GENAI_OK) outbox_item_free(item);
+      return status;
+    }
+    status = error_memory(error);
+  }
+  mem_free(item);
+  buf_deinit(b);
+  return status;
+}
+
+genai_status genai_live_send_client_content(genai_live_session *session,
+                                            const genai_live_client_content *params, const genai_wait *wait,
+                                            genai_error *error) {
+  buf b;
+  buf_init(&b, SEND_MAX);
+  genai_status status = wire_client_content_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  return finish(session, status, &b, 0, wait, error);
+}
+
+genai_status genai_live_send_realtime_input(genai_live_session *session,
+                                            const genai_live_send_realtime_input_parameters *params, const genai_wait *wait,
+                                            genai_error *error) {
+  buf b;
+  buf_init(&b, SEND_MAX);
+  genai_status status = wire_realtime_input_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  return finish(session, status, &b, 0, wait, error);
+}
+
+genai_status genai_live_send_tool_response(genai_live_session *session,
+                                           const genai_live_client_tool_response *params, const genai_wait *wait,
+                                           genai_error *error) {
+  buf b;
+  buf_init(&b, SEND_MAX);
+  genai_status status = wire_tool_response_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  return finish(session, status, &b, params->function_responses.count, wait, error);
+}
+
+genai_status genai_live_send_context_update(genai_live_session *session,
+                                            const genai_live_client_context_update *params, const genai_wait *wait,
+                                            genai_error *error) {
+  buf b;
+  buf_init(&b, SEND_MAX);
+  genai_status status = wire_context_update_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  return finish(session, status, &b, 0, wait, error);
+}
+
+genai_status genai_live_send_json(genai_live_session *session, genai_live_send_kind kind, const char *params_json,
+                                  const genai_wait *wait, genai_error *error) {
+  buf b;
+  size_t responses = 0;
+  buf_init(&b, SEND_MAX);
+  genai_status status = wire_send_json_write(&b, WIRE_BACKEND_GEMINI, kind, params_json, strlen(params_json), &responses, error);
+  return finish(session, status, &b, responses, wait, error);
+}
+
+genai_status genai_live_send_text(genai_live_session *session, const char *text, const genai_wait *wait, genai_error *error) {
+  const genai_part part = {.text = text};
+  const genai_part *parts[] = {&part};
+  const genai_content turn = {.parts = {parts, 1}, .role = "user"};
+  const genai_content *turns[] = {&turn};
+  if (!text) return error_set(error, GENAI_ERROR_ARGUMENT, "There is no text to send.");
+  return genai_live_send_client_content(session, &(genai_live_client_content){.turns = {turns, 1}}, wait, error);
+}
+
+genai_status genai_live_send_audio(genai_live_session *session, const void *pcm, size_t size, int rate_hz,
+                                   const genai_wait *wait, genai_error *error) {
+  char type[48];
+  if (rate_hz < 0 || rate_hz > 384000 || size % 2)
+    return error_set(error, GENAI_ERROR_ARGUMENT, "Audio is 16-bit PCM: %zu bytes at %d Hz cannot be that.", size, rate_hz);
+  snprintf(type, sizeof type, "audio/pcm;rate=%d", rate_hz ? rate_hz : 16000);
+  const genai_blob audio = {.data = {pcm ? pcm : "", size}, .mime_type = type};
+  return genai_live_send_realtime_input(session, &(genai_live_send_realtime_input_parameters){.audio = &audio}, wait, error);
+}
+
+bool genai_live_writable(genai_live_session *session) {
+  live_enter(session);
+  bool writable = has_room(session, 1) && !session->ended && !session->close_wanted;
+  if (!writable) session->writable_wanted = true;
+  live_leave(session);
+  return writable;
+}

@@ -1,0 +1,164 @@
+#include "session/session.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+static uint64_t later(uint64_t now, uint64_t delay) { return delay >= SESSION_NEVER - now ? SESSION_NEVER : now + delay; }
+
+void session_init(session_mind *s, const session_settings *settings, uint64_t now) {
+  *s = (session){.settings = *settings, .deadline = later(now, settings->connect_timeout), .heard_at = now};
+}
+
+/* Where in its life the session is, for the sentences. */
+static const char *when(const session_mind *s) {
+  if (!s->was_open) return s->phase == SESSION_CONNECTING ? "while connecting" : "during setup";
+  if (s->calls_open) return "while a tool call was unanswered";
+  return s->answering ? "in the middle of an answer" : "between turns";
+}
+
+static session_step end_session(session_mind *s, bool abort) {
+  s->phase = SESSION_ENDED;
+  s->deadline = SESSION_NEVER;
+  return (session_step){.ended = true, .abort = abort};
+}
+
+session_step session_connected(session_mind *s, uint64_t now) {
+  s->heard_at = now;
+  if (s->phase != SESSION_CONNECTING) return (session_step){0};
+  s->phase = SESSION_SETUP;
+  return (session_step){.send_setup = true};
+}
+
+void session_heard(session_mind *s, uint64_t now) {
+  s->heard_at = now;
+  s->pinged = false;
+}
+
+static session_step fail_by_service(session_mind *s, const genai_live_server_error *error) {
+  error_set(&s->end, GENAI_ERROR_SERVICE, "The service refused the setup with an error");
+  if (error->code.has) error_append(&s->end, " %d", (int)error->code.value);
+  if (error->status) error_append(&s->end, " %s", error->status);
+  error_append(&s->end, ": %s", error->message ? error->message : "it gave no text.");
+  return end_session(s, true);
+}
+
+static int64_t milliseconds(genai_opt_duration d) { return d.value.seconds * 1000 + d.value.nanos / 1000000; }
+
+static void track_turn(session_mind *s, const genai_live_server_message *m) {
+  if (m->server_content) {
+    if (m->server_content->model_turn) s->answering = true;
+    if (m->server_content->turn_complete.value) s->answering = false;
+  }
+  if (m->tool_call) s->calls_open += (unsigned)m->tool_call->function_calls.count;
+  if (m->tool_call_cancellation) session_answered(s, m->tool_call_cancellation->ids.count);
+}
+
+session_step session_message(session_mind *s, const genai_live_server_message *m) {
+  session_step step = {.deliver = true};
+  if (s->phase == SESSION_ENDED) return (session_step){0};
+  if (s->phase == SESSION_SETUP) {
+    if (m->error) return fail_by_service(s, m->error);
+    if (m->setup_complete) {
+      s->phase = SESSION_OPEN;
+      s->was_open = true;
+      s->deadline = SESSION_NEVER;
+      step.opened = true;
+    }
+  }
+  track_turn(s, m);
+  step.interrupted = m->server_content && m->server_content->interrupted.value;
+  if (m->go_away) {
+    step.going_away = true;
+    step.time_left_ms = milliseconds(m->go_away->time_left);
+  }
+  return step;
+}
+
+void session_answered(session_mind *s, size_t responses) {
+  s->calls_open = responses < s->calls_open ? s->calls_open - (unsigned)responses : 0;
+}
+
+void session_paused(session_mind *s, bool paused, uint64_t now) {
+  s->paused = paused;
+  session_heard(s, now);
+}
+
+session_step session_close(session_mind *s, uint64_t now) {
+  if (s->phase == SESSION_CLOSING || s->phase == SESSION_ENDED) return (session_step){0};
+  bool open = s->phase == SESSION_OPEN;
+  if (!s->peer_closed) {
+    error_set(&s->end, GENAI_CLOSED, "The session was closed by this program.");
+    s->end.close_code = 1000;
+  }
+  if (!open) return end_session(s, true);
+  s->phase = SESSION_CLOSING;
+  s->deadline = later(now, s->settings.close_timeout);
+  return (session_step){.close = true};
+}
+
+void session_peer_close(session_mind *s, int code, const char *reason, size_t size) {
+  if (s->phase == SESSION_ENDED || s->peer_closed) return;
+  s->peer_closed = true;
+  if (s->phase == SESSION_CLOSING) return; /* the answer to our own */
+  char text[sizeof s->end.close_reason] = {0};
+  memcpy(text, reason, size < sizeof text ? size : sizeof text - 1);
+  bool graceful = s->was_open && (code == 1000 || code == 1001 || code == 1005);
+  session_explain_close(&s->end, code, text, when(s), graceful);
+}
+
+session_step session_transport_end(session_mind *s, const genai_error *why) {
+  if (s->phase == SESSION_ENDED) return (session_step){0};
+  /* After a close frame of either side its meaning stands, however the connection then went down. */
+  if (s->phase != SESSION_CLOSING && !s->peer_closed) {
+    if (why->status == GENAI_OK || why->status == GENAI_ERROR_LOST) {
+      session_explain_close(&s->end, 1006, "", when(s), false);
+      if (why->message[0]) error_append(&s->end, " %s", why->message);
+      s->end.os_error = why->os_error;
+    } else {
+      s->end = *why;
+    }
+  }
+  return end_session(s, false);
+}
+
+static session_step time_out(session_mind *s, const char *doing) {
+  if (s->phase == SESSION_CLOSING) return end_session(s, true); /* end is set; the peer did not answer our close in time */
+  if (s->phase == SESSION_CONNECTING) {
+    error_set(&s->end, GENAI_ERROR_TIMEOUT,
+              "The connection was not made within %llu ms (it was still %s). Check the network, the proxy and the base URL.",
+              (unsigned long long)s->settings.connect_timeout, doing);
+  } else {
+    error_set(&s->end, GENAI_ERROR_TIMEOUT,
+              "Connected, but the service did not answer the setup with setupComplete within %llu ms. Check the model name "
+              "and the config, or raise connect_timeout_ms.",
+              (unsigned long long)s->settings.connect_timeout);
+  }
+  return end_session(s, true);
+}
+
+/* When silence of the peer calls for a ping, or is over its limit; SESSION_NEVER when silence does not count. */
+static uint64_t silence_deadline(const session_mind *s) {
+  if (s->phase != SESSION_OPEN || s->paused) return SESSION_NEVER;
+  uint64_t ping_at = later(s->heard_at, s->settings.keepalive);
+  return s->pinged ? later(ping_at, s->settings.keepalive_timeout) : ping_at;
+}
+
+session_step session_tick(session_mind *s, uint64_t now, const char *doing) {
+  if (s->phase == SESSION_ENDED) return (session_step){0};
+  if (now >= s->deadline) return time_out(s, doing);
+  if (now < silence_deadline(s)) return (session_step){0};
+  if (!s->pinged) {
+    s->pinged = true;
+    return (session_step){.ping = true};
+  }
+  session_explain_close(&s->end, 1006, "", when(s), false);
+  error_append(&s->end, " Nothing at all came from the peer for %llu ms, although it was pinged.",
+               (unsigned long long)(now - s->heard_at));
+  return end_session(s, true);
+}
+
+uint64_t session_next_tick(const session_mind *s) {
+  uint64_t silence = silence_deadline(s);
+  return s->deadline < silence ? s->deadline : silence;
+}
