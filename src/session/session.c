@@ -7,7 +7,7 @@
 static uint64_t later(uint64_t now, uint64_t delay) { return delay >= SESSION_NEVER - now ? SESSION_NEVER : now + delay; }
 
 void session_init(session_mind *s, const session_settings *settings, uint64_t now) {
-  *s = (session){.settings = *settings, .deadline = later(now, settings->connect_timeout), .heard_at = now};
+  *s = (session_mind){.settings = *settings, .deadline = later(now, settings->connect_timeout), .heard_at = now};
 }
 
 /* Where in its life the session is, for the sentences. */
