@@ -26,10 +26,12 @@ CLIENT_SIDE_FIELDS = {"httpOptions", "callbacks", "abortSignal"}
 NEWER = {
     "LiveClientMessage.contextUpdate": "struct:LiveClientContextUpdate",
     "LiveClientContextUpdate.systemInstruction": "struct:Content",
-    "LiveClientContextUpdate.tools": "struct:ContextUpdateTools", "ContextUpdateTools.tools": "list<struct:Tool>",
+    "LiveClientContextUpdate.tools": "struct:LiveClientContextUpdateTools",
+    "LiveClientContextUpdateTools.tools": "list<struct:Tool>",
     "LiveConnectConfig.labels": "map<string,string>", "LiveClientSetup.labels": "map<string,string>",
     "LiveClientSetup.realtimeInputConfig": "struct:RealtimeInputConfig",
-    "AudioTranscriptionConfig.mode": "enum:AudioTranscriptionMode", "AudioTranscriptionConfig.sourceText": "string",
+    "AudioTranscriptionConfig.mode": "enum:AudioTranscriptionConfigMode",
+    "AudioTranscriptionConfig.sourceText": "string",
     "RealtimeInputConfig.interimTranscriptTimestampEnabled": "bool", "ProactivityConfig.proactiveVideo": "bool",
     "VoiceConfig.voice": "string", "Transcription.startOffset": "duration string",
     "Transcription.endOffset": "duration string", "Part.mediaProcessing": "enum:MediaProcessing",
@@ -41,7 +43,8 @@ NEWER = {
     "AuthToken.fieldMask": "string",
 }
 NEWER_VALUES = {
-    "AudioTranscriptionMode": ["VERBATIM", "SMART"], "MediaProcessing": ["STATIC", "AGENTIC"],
+    "AudioTranscriptionConfigMode": ["MODE_UNSPECIFIED", "VERBATIM", "SMART"],
+    "MediaProcessing": ["MEDIA_PROCESSING_UNSPECIFIED", "STATIC", "AGENTIC"],
     "TrafficType": ["ON_DEMAND_OFFPEAK"], "ToolType": ["MEDIA_PROCESSING"],
 }
 # The wire's form of LiveConnectConfig.explicitVadSignal, which section 20 lists under the public name alone.

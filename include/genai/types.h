@@ -141,7 +141,7 @@ typedef struct genai_live_client_content genai_live_client_content;
 typedef struct genai_live_client_realtime_input genai_live_client_realtime_input;
 typedef struct genai_live_send_realtime_input_parameters genai_live_send_realtime_input_parameters;
 typedef struct genai_live_client_tool_response genai_live_client_tool_response;
-typedef struct genai_context_update_tools genai_context_update_tools;
+typedef struct genai_live_client_context_update_tools genai_live_client_context_update_tools;
 typedef struct genai_live_client_context_update genai_live_client_context_update;
 typedef struct genai_live_client_message genai_live_client_message;
 typedef struct genai_live_server_setup_complete genai_live_server_setup_complete;
@@ -257,7 +257,7 @@ typedef struct genai_audio_chunk_list { const genai_audio_chunk *const *items; s
 /* Where in a request an API key goes. */
 typedef int32_t genai_http_element_location;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_HTTP_ELEMENT_LOCATION_UNSPECIFIED = 0,
   /* A query parameter. */
   GENAI_HTTP_ELEMENT_LOCATION_QUERY = 1,
@@ -287,7 +287,7 @@ struct genai_api_key_config {
 /* Which kind of authentication. */
 typedef int32_t genai_auth_type;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_AUTH_TYPE_UNSPECIFIED = 0,
   /* None. */
   GENAI_AUTH_TYPE_NO_AUTH = 1,
@@ -400,7 +400,7 @@ struct genai_video_metadata {
 /* How finely one media part is tokenized. */
 typedef int32_t genai_part_media_resolution_level;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_PART_MEDIA_RESOLUTION_LEVEL_UNSPECIFIED = 0,
   /* Few tokens. */
   GENAI_PART_MEDIA_RESOLUTION_LEVEL_LOW = 1,
@@ -424,7 +424,7 @@ struct genai_part_media_resolution {
 /* Programming language of code that the model writes. */
 typedef int32_t genai_language;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_LANGUAGE_UNSPECIFIED = 0,
   /* Python 3.10 or later, with numpy and sympy. */
   GENAI_LANGUAGE_PYTHON = 1
@@ -444,7 +444,7 @@ struct genai_executable_code {
 /* How a code execution ended. */
 typedef int32_t genai_outcome;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_OUTCOME_UNSPECIFIED = 0,
   /* It finished; output holds what it printed on standard output. */
   GENAI_OUTCOME_OK = 1,
@@ -498,7 +498,7 @@ struct genai_function_call {
 /* When the model takes in the answer of a NON_BLOCKING function. */
 typedef int32_t genai_function_response_scheduling;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_FUNCTION_RESPONSE_SCHEDULING_UNSPECIFIED = 0,
   /* It joins the context and starts nothing. */
   GENAI_FUNCTION_RESPONSE_SCHEDULING_SILENT = 1,
@@ -528,14 +528,14 @@ struct genai_function_response_file_data {
   const char *display_name;
 };
 
-/* How a media part is worked through. */
+/* How the model looks at video. */
 typedef int32_t genai_media_processing;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_MEDIA_PROCESSING_UNSPECIFIED = 0,
-  /* As one fixed input. */
+  /* Frames at a fixed rate, all of them in the context. */
   GENAI_MEDIA_PROCESSING_STATIC = 1,
-  /* The model looks into it step by step, as it needs to. */
+  /* The model moves through the video as it needs to. */
   GENAI_MEDIA_PROCESSING_AGENTIC = 2
 };
 
@@ -545,7 +545,7 @@ struct genai_function_response_part {
   const genai_function_response_blob *inline_data;
   /* The media by its address. */
   const genai_function_response_file_data *file_data;
-  /* How the media is worked through. */
+  /* How the model looks at this part, if it is video. The default depends on the model. */
   genai_media_processing media_processing;
   const char *media_processing_text;
 };
@@ -572,7 +572,7 @@ struct genai_function_response {
 /* Which of the service's own tools was used. */
 typedef int32_t genai_tool_type;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_TOOL_TYPE_UNSPECIFIED = 0,
   /* Google Search over web pages. */
   GENAI_TOOL_TYPE_GOOGLE_SEARCH_WEB = 1,
@@ -640,9 +640,9 @@ struct genai_transcription {
 
 /* Who speaks a text part, and how. */
 struct genai_speech_metadata {
-  /* Name of the speaker. */
+  /* Name of the speaker, as in MultiSpeakerVoiceConfig.speakerVoiceConfigs. */
   const char *speaker;
-  /* Manner of speaking, in plain words. */
+  /* Manner of speaking, in plain words, such as "excited, fast-paced". */
   const char *style;
 };
 
@@ -679,7 +679,7 @@ struct genai_part {
   const char *part_metadata_json;
   /* Transcription of the part's audio. */
   const genai_transcription *audio_transcription;
-  /* How a media part is worked through. */
+  /* How the model looks at this part, if it is video. The default depends on the model. */
   genai_media_processing media_processing;
   const char *media_processing_text;
   /* Who speaks this text, and how. */
@@ -690,7 +690,7 @@ struct genai_part {
 struct genai_content {
   /* The pieces, in order. */
   genai_part_list parts;
-  /* Who says it: "user" or "model". The model's own turns carry it on Vertex only. */
+  /* Who says it: "user" (the default) or "model". The model's own turns carry it on Vertex only. */
   const char *role;
 };
 
@@ -699,7 +699,7 @@ struct genai_content {
 /* JSON type of a schema node. */
 typedef int32_t genai_type;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_TYPE_UNSPECIFIED = 0,
   /* Text. */
   GENAI_TYPE_STRING = 1,
@@ -777,7 +777,7 @@ struct genai_schema {
 /* Which interface an external search service speaks. */
 typedef int32_t genai_api_spec;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_API_SPEC_UNSPECIFIED = 0,
   /* The simple search interface. */
   GENAI_API_SPEC_SIMPLE_SEARCH = 1,
@@ -899,15 +899,15 @@ struct genai_vertex_rag_store_rag_resource {
 struct genai_vertex_rag_store {
   /* Resource names of corpora. Deprecated by the API: use ragResources. */
   genai_string_list rag_corpora;
-  /* Where to look; one corpus at present. */
+  /* Where to look: one corpus, or files of one corpus. */
   genai_vertex_rag_store_rag_resource_list rag_resources;
   /* How to retrieve. */
   const genai_rag_retrieval_config *rag_retrieval_config;
-  /* How many contexts are retrieved. Deprecated by the API: use ragRetrievalConfig.topK. */
+  /* How many contexts are retrieved. */
   genai_opt_int32 similarity_top_k;
   /* Store the session's audio and text in the corpus as memory; live sessions only. */
   genai_opt_bool store_context;
-  /* Keep only contexts whose vector distance is below this. Deprecated by the API: use ragRetrievalConfig.filter. */
+  /* Keep only contexts whose vector distance is below this. */
   genai_opt_double vector_distance_threshold;
 };
 
@@ -928,7 +928,7 @@ struct genai_retrieval {
 /* Whether the model waits for a function. */
 typedef int32_t genai_behavior;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_BEHAVIOR_UNSPECIFIED = 0,
   /* The model waits for the answer before it goes on. The default. */
   GENAI_BEHAVIOR_BLOCKING = 1,
@@ -984,7 +984,7 @@ struct genai_search_types {
 /* From which confidence on a page is kept back as phishing. */
 typedef int32_t genai_phish_block_threshold;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_PHISH_BLOCK_THRESHOLD_UNSPECIFIED = 0,
   /* Low confidence and above. */
   GENAI_PHISH_BLOCK_THRESHOLD_BLOCK_LOW_AND_ABOVE = 1,
@@ -1025,7 +1025,7 @@ struct genai_enterprise_web_search {
 /* Whether retrieval is always run. */
 typedef int32_t genai_dynamic_retrieval_config_mode;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_DYNAMIC_RETRIEVAL_CONFIG_MODE_UNSPECIFIED = 0,
   /* Only when the service thinks that it helps. */
   GENAI_DYNAMIC_RETRIEVAL_CONFIG_MODE_DYNAMIC = 1
@@ -1068,7 +1068,7 @@ struct genai_google_maps_grounding_types {
 struct genai_google_maps {
   /* How to authenticate; only an API key is supported. */
   const genai_auth_config *auth_config;
-  /* Return a token with which the Maps widget can be shown (GroundingMetadata.googleMapsWidgetContextToken). */
+  /* Return a token with which the Maps widget can be shown. Deprecated by the API: the widget goes away. */
   genai_opt_bool enable_widget;
   /* What the answer may be grounded in; places when absent. Vertex only. */
   const genai_google_maps_grounding_types *grounding_types;
@@ -1077,7 +1077,7 @@ struct genai_google_maps {
 /* What a computer use model operates. */
 typedef int32_t genai_environment;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_ENVIRONMENT_UNSPECIFIED = 0,
   /* A web browser. */
   GENAI_ENVIRONMENT_BROWSER = 1,
@@ -1090,7 +1090,7 @@ enum {
 /* An action for which computer use asks the user first. */
 typedef int32_t genai_safety_policy;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_SAFETY_POLICY_UNSPECIFIED = 0,
   /* Payments and transfers. */
   GENAI_SAFETY_POLICY_FINANCIAL_TRANSACTIONS = 1,
@@ -1147,9 +1147,9 @@ struct genai_tool_parallel_ai_search {
   const char *api_key;
   /* Further parameters of Parallel.ai's search, as a JSON object. */
   const char *custom_configs_json;
-  /* Allow Parallel.ai to keep the queries. */
+  /* Deprecated by the API: means the same as enableZeroDataRetention. */
   genai_opt_bool enable_data_retention;
-  /* Ask Parallel.ai to keep nothing. */
+  /* Use Parallel.ai's subscription that retains no data. Default false. */
   genai_opt_bool enable_zero_data_retention;
 };
 
@@ -1218,7 +1218,7 @@ struct genai_tool {
 /* A kind of output. */
 typedef int32_t genai_modality;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_MODALITY_UNSPECIFIED = 0,
   /* Text. */
   GENAI_MODALITY_TEXT = 1,
@@ -1233,7 +1233,7 @@ enum {
 /* How finely the session's media input is tokenized. */
 typedef int32_t genai_media_resolution;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_MEDIA_RESOLUTION_UNSPECIFIED = 0,
   /* 64 tokens an image. */
   GENAI_MEDIA_RESOLUTION_LOW = 1,
@@ -1245,7 +1245,7 @@ enum {
 
 /* One of the service's voices. */
 struct genai_prebuilt_voice_config {
-  /* Its name, such as "Puck", "Charon", "Kore" or "Aoede". */
+  /* Its name, such as "Puck" or "Kore". */
   const char *voice_name;
 };
 
@@ -1257,11 +1257,11 @@ struct genai_voice_consent_signature {
 
 /* A voice made from a sample. */
 struct genai_replicated_voice_config {
-  /* Media type of the samples; only "audio/wav;rate=24000" (16-bit mono) is known to be accepted. */
+  /* Media type of the samples: "audio/wav" alone, 16-bit at 24 kHz. */
   const char *mime_type;
   /* The sample of the voice. */
   genai_bytes voice_sample_audio;
-  /* Recording of the owner's consent. Gemini Developer API only. */
+  /* Recording of the owner's consent, in the same format. Gemini Developer API only. */
   genai_bytes consent_audio;
   /* Proof of consent from an earlier session, instead of consentAudio. Gemini Developer API only. */
   const genai_voice_consent_signature *voice_consent_signature;
@@ -1287,7 +1287,7 @@ struct genai_speaker_voice_config {
 
 /* Voices for a conversation of several speakers. */
 struct genai_multi_speaker_voice_config {
-  /* One for each speaker. */
+  /* One for each speaker: exactly two. */
   genai_speaker_voice_config_list speaker_voice_configs;
 };
 
@@ -1304,7 +1304,7 @@ struct genai_speech_config {
 /* How much the model thinks before it answers. */
 typedef int32_t genai_thinking_level;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_THINKING_LEVEL_UNSPECIFIED = 0,
   /* As little as possible. */
   GENAI_THINKING_LEVEL_MINIMAL = 1,
@@ -1347,43 +1347,43 @@ struct genai_language_hints {
 };
 
 /* How literally speech is written down. */
-typedef int32_t genai_audio_transcription_mode;
+typedef int32_t genai_audio_transcription_config_mode;
 enum {
-  /* Not set. */
-  GENAI_AUDIO_TRANSCRIPTION_MODE_UNSPECIFIED = 0,
+  /* Unset. */
+  GENAI_AUDIO_TRANSCRIPTION_CONFIG_MODE_UNSPECIFIED = 0,
   /* Word for word. */
-  GENAI_AUDIO_TRANSCRIPTION_MODE_VERBATIM = 1,
-  /* Tidied for reading. */
-  GENAI_AUDIO_TRANSCRIPTION_MODE_SMART = 2
+  GENAI_AUDIO_TRANSCRIPTION_CONFIG_MODE_VERBATIM = 1,
+  /* Tidied for reading: without fillers and false starts, punctuated, in paragraphs and lists. */
+  GENAI_AUDIO_TRANSCRIPTION_CONFIG_MODE_SMART = 2
 };
 
 /* Transcription of audio. An empty message switches it on with the defaults. */
 struct genai_audio_transcription_config {
-  /* BCP-47 codes of the languages to expect. Deprecated by the API: use languageHints. */
+  /* BCP-47 codes of the languages to expect; recognized by itself when absent. */
   genai_string_list language_codes;
-  /* Recognize the language. */
+  /* Recognize the language. Deprecated by the API: that is the default. */
   const genai_language_auto *language_auto;
-  /* Languages to expect. */
+  /* Languages to expect. Deprecated by the API: use languageCodes. */
   const genai_language_hints *language_hints;
-  /* Words that a transcriber may not know: names, terms. */
+  /* Words and phrases that become likelier to be recognized: names, terms. */
   genai_string_list custom_vocabulary;
-  /* Phrases that make their words likelier to be recognized. */
+  /* Phrases that become likelier to be recognized. Deprecated by the API: use customVocabulary. */
   genai_string_list adaptation_phrases;
-  /* Give the time of each word (Transcription.words). */
+  /* Give the time of each word (Transcription.words). Not with mode SMART. */
   genai_opt_bool word_timestamp;
-  /* Tell speakers apart (Transcription.speakerLabel). */
+  /* Tell speakers apart (Transcription.speakerLabel). Not with mode SMART. */
   genai_opt_bool diarization;
-  /* How literally to write. */
-  genai_audio_transcription_mode mode;
+  /* How literally to write. Default VERBATIM. */
+  genai_audio_transcription_config_mode mode;
   const char *mode_text;
-  /* The text that the audio is expected to say. */
+  /* With mode SMART: a text that the speech edits; the transcription is then the whole new text. */
   const char *source_text;
 };
 
 /* How generated media reaches the client. */
 typedef int32_t genai_delivery;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_DELIVERY_UNSPECIFIED = 0,
   /* As bytes in the answer. */
   GENAI_DELIVERY_INLINE = 1,
@@ -1394,7 +1394,7 @@ enum {
 /* Width to height of generated images and video. */
 typedef int32_t genai_aspect_ratio;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_ASPECT_RATIO_UNSPECIFIED = 0,
   /* 1:1. */
   GENAI_ASPECT_RATIO_ONE_BY_ONE = 1,
@@ -1429,7 +1429,7 @@ enum {
 /* Size of generated images. */
 typedef int32_t genai_image_size;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_IMAGE_SIZE_UNSPECIFIED = 0,
   /* 512 pixels. */
   GENAI_IMAGE_SIZE_FIVE_TWELVE = 1,
@@ -1448,7 +1448,7 @@ struct genai_audio_response_format {
   /* Bytes or an address. */
   genai_delivery delivery;
   const char *delivery_text;
-  /* IANA media type. */
+  /* IANA media type, such as "audio/l16", "audio/mp3" or "audio/ogg_opus". */
   const char *mime_type;
   /* Samples a second. */
   genai_opt_int32 sample_rate;
@@ -1487,9 +1487,9 @@ struct genai_video_response_format {
   const char *delivery_text;
   /* Its length. */
   genai_opt_duration duration;
-  /* Cloud Storage address to write it to; with delivery URI on Vertex. */
+  /* Cloud Storage address to write it to. Needed on Vertex with delivery URI. */
   const char *gcs_uri;
-  /* Its resolution, such as "720p". */
+  /* Its resolution: "360p", "720p", "1080p" or "4k". */
   const char *resolution;
 };
 
@@ -1508,7 +1508,7 @@ struct genai_response_format {
 /* What to prefer when the service chooses a model. */
 typedef int32_t genai_feature_selection_preference;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_FEATURE_SELECTION_PREFERENCE_UNSPECIFIED = 0,
   /* Quality. */
   GENAI_FEATURE_SELECTION_PREFERENCE_PRIORITIZE_QUALITY = 1,
@@ -1557,7 +1557,7 @@ struct genai_generation_config {
   genai_opt_int32 candidate_count;
   /* Hear the user's mood and answer in kind. */
   genai_opt_bool enable_affective_dialog;
-  /* Above 0: words become less likely the more often they came already. */
+  /* From -2 to 2. Above 0: words become less likely the more often they came already. */
   genai_opt_double frequency_penalty;
   /* How many of the likeliest tokens to report at each step; with responseLogprobs. */
   genai_opt_int32 logprobs;
@@ -1566,16 +1566,17 @@ struct genai_generation_config {
   /* How finely media input is tokenized. */
   genai_media_resolution media_resolution;
   const char *media_resolution_text;
-  /* Above 0: words that came already become less likely. */
+  /* From -2 to 2. Above 0: words that came already become less likely. */
   genai_opt_double presence_penalty;
   /* Report the log probabilities of the chosen tokens. */
   genai_opt_bool response_logprobs;
-  /* Media type of the answer's text: "text/plain" (default), "application/json" or "text/x.enum". */
+  /* Media type of the answer's text: "text/plain" (default) or "application/json". Deprecated by the API: use
+   * responseFormat. */
   const char *response_mime_type;
   /* Which kinds of output are wanted. A live session takes one of TEXT and AUDIO; AUDIO is the service's default.
    * Items: genai_modality. */
   genai_enum_list response_modalities;
-  /* Shape of the answer. Needs responseMimeType "application/json" or "text/x.enum". */
+  /* Shape of the answer; needs responseMimeType "application/json". */
   const genai_schema *response_schema;
   /* Routing of requests to models. */
   const genai_generation_config_routing_config *routing_config;
@@ -1603,23 +1604,23 @@ struct genai_generation_config {
   const genai_audio_transcription_config *audio_transcription_config;
 };
 
-/* How readily the start of speech is detected. */
+/* How readily the start of speech is detected. Default HIGH on the Gemini Developer API, LOW on Vertex. */
 typedef int32_t genai_start_sensitivity;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_START_SENSITIVITY_UNSPECIFIED = 0,
-  /* More often. The default. */
+  /* More often. */
   GENAI_START_SENSITIVITY_HIGH = 1,
   /* Less often. */
   GENAI_START_SENSITIVITY_LOW = 2
 };
 
-/* How readily the end of speech is detected. */
+/* How readily the end of speech is detected. Default HIGH on the Gemini Developer API, LOW on Vertex. */
 typedef int32_t genai_end_sensitivity;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_END_SENSITIVITY_UNSPECIFIED = 0,
-  /* More often. The default. */
+  /* More often. */
   GENAI_END_SENSITIVITY_HIGH = 1,
   /* Less often: longer pauses belong to the speech. */
   GENAI_END_SENSITIVITY_LOW = 2
@@ -1635,7 +1636,8 @@ struct genai_automatic_activity_detection {
   /* How readily the end of speech is detected. */
   genai_end_sensitivity end_of_speech_sensitivity;
   const char *end_of_speech_sensitivity_text;
-  /* Milliseconds of speech needed before its start counts: lower answers sooner, and to more false alarms. */
+  /* Milliseconds of speech needed before its start counts: a lower figure hears shorter speech, and more that is none.
+   * */
   genai_opt_int32 prefix_padding_ms;
   /* Milliseconds of silence needed before the end of speech counts: higher bears longer pauses and answers later. */
   genai_opt_int32 silence_duration_ms;
@@ -1644,7 +1646,7 @@ struct genai_automatic_activity_detection {
 /* What the user's speech does to the model's. */
 typedef int32_t genai_activity_handling;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_ACTIVITY_HANDLING_UNSPECIFIED = 0,
   /* It interrupts the model (barge-in). The default. */
   GENAI_ACTIVITY_HANDLING_START_OF_ACTIVITY_INTERRUPTS = 1,
@@ -1655,9 +1657,9 @@ enum {
 /* Which input belongs to the user's turn. */
 typedef int32_t genai_turn_coverage;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_TURN_COVERAGE_UNSPECIFIED = 0,
-  /* Only what came while the user was active, without the silence between. */
+  /* Only what came while the user was active, without the silence between. The default. */
   GENAI_TURN_COVERAGE_TURN_INCLUDES_ONLY_ACTIVITY = 1,
   /* Everything since the last turn, silence included. */
   GENAI_TURN_COVERAGE_TURN_INCLUDES_ALL_INPUT = 2,
@@ -1672,7 +1674,7 @@ struct genai_realtime_input_config {
   /* What the user's speech does to the model's. */
   genai_activity_handling activity_handling;
   const char *activity_handling_text;
-  /* Which input belongs to the user's turn. The default depends on the model. */
+  /* Which input belongs to the user's turn. */
   genai_turn_coverage turn_coverage;
   const char *turn_coverage_text;
   /* Give times with interim transcriptions of the input. */
@@ -1704,24 +1706,23 @@ struct genai_context_window_compression_config {
 
 /* When the model speaks or keeps silent by itself. */
 struct genai_proactivity_config {
-  /* The model may ignore speech that is not meant for it. */
+  /* The model may keep silent when speech is not meant for it, or asks for nothing yet. */
   genai_opt_bool proactive_audio;
-  /* The model may speak up about what it sees. */
+  /* The model may answer to each image that it receives. Needs proactiveAudio; can cost much more. */
   genai_opt_bool proactive_video;
 };
 
 /* How the session's history begins. */
 struct genai_history_config {
-  /* The first clientContent, until its turnComplete, is history: nothing is generated for it. Then only realtimeInput
-   * is sent. */
+  /* Client content until the first turnComplete is history: nothing is generated for it. Then comes realtimeInput. */
   genai_opt_bool initial_history_in_client_content;
 };
 
 /* An avatar made from a picture. */
 struct genai_customized_avatar {
-  /* Media type of the picture: "image/png" or "image/jpeg". */
+  /* Media type of the picture, such as "image/jpeg". */
   const char *image_mime_type;
-  /* The picture. */
+  /* The picture: portrait, 9:16, at least 704 by 1280 pixels. */
   genai_bytes image_data;
 };
 
@@ -1740,7 +1741,7 @@ struct genai_avatar_config {
 /* A kind of harm. */
 typedef int32_t genai_harm_category;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_HARM_CATEGORY_UNSPECIFIED = 0,
   /* Harassment. */
   GENAI_HARM_CATEGORY_HARASSMENT = 1,
@@ -1767,7 +1768,7 @@ enum {
 /* What a threshold is compared with. */
 typedef int32_t genai_harm_block_method;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_HARM_BLOCK_METHOD_UNSPECIFIED = 0,
   /* Severity and probability. */
   GENAI_HARM_BLOCK_METHOD_SEVERITY = 1,
@@ -1778,7 +1779,7 @@ enum {
 /* From which level on content is blocked. */
 typedef int32_t genai_harm_block_threshold;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_HARM_BLOCK_THRESHOLD_UNSPECIFIED = 0,
   /* Low and above. */
   GENAI_HARM_BLOCK_THRESHOLD_BLOCK_LOW_AND_ABOVE = 1,
@@ -1797,7 +1798,7 @@ struct genai_safety_setting {
   /* The kind. */
   genai_harm_category category;
   const char *category_text;
-  /* What the threshold is compared with; severity and probability when absent. Vertex only. */
+  /* What the threshold is compared with. Default PROBABILITY. Vertex only. */
   genai_harm_block_method method;
   const char *method_text;
   /* From which level on content is blocked. */
@@ -1842,11 +1843,11 @@ struct genai_live_connect_config {
   const genai_audio_transcription_config *output_audio_transcription;
   /* How real-time input is cut into turns. */
   const genai_realtime_input_config *realtime_input_config;
-  /* Keep a long session within the model's context window. Lifts the limit on a session's length. */
+  /* Keep a long session within the model's context window; lifts the limit on its length. */
   const genai_context_window_compression_config *context_window_compression;
   /* When the model speaks or keeps silent by itself. */
   const genai_proactivity_config *proactivity;
-  /* Send voiceActivity messages when the user begins and stops speaking. Vertex only. */
+  /* Have voiceActivity messages sent when the user begins and stops speaking. Vertex only. */
   genai_opt_bool explicit_vad_signal;
   /* How the session's history begins. */
   const genai_history_config *history_config;
@@ -1856,7 +1857,7 @@ struct genai_live_connect_config {
   genai_safety_setting_list safety_settings;
   /* Live speech translation. */
   const genai_translation_config *translation_config;
-  /* Labels of the application's own, for billing reports. */
+  /* Labels of the application's own. Vertex uses them for billing and reports. */
   genai_string_map labels;
 };
 
@@ -1865,7 +1866,7 @@ struct genai_live_connect_config {
 /* Whether a page could be read. */
 typedef int32_t genai_url_retrieval_status;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_URL_RETRIEVAL_STATUS_UNSPECIFIED = 0,
   /* It was read. */
   GENAI_URL_RETRIEVAL_STATUS_SUCCESS = 1,
@@ -2044,11 +2045,11 @@ struct genai_grounding_metadata {
   const genai_search_entry_point *search_entry_point;
   /* Queries made to web search. */
   genai_string_list web_search_queries;
-  /* Token with which the Maps widget is shown; with GoogleMaps.enableWidget. */
+  /* Token with which the Maps widget is shown. Deprecated by the API: the widget goes away. */
   const char *google_maps_widget_context_token;
   /* Queries made to retrieval. */
   genai_string_list retrieval_queries;
-  /* Where to report each source. */
+  /* Where to report each place or review of Google Maps. */
   genai_grounding_metadata_source_flagging_uri_list source_flagging_uris;
 };
 
@@ -2151,7 +2152,7 @@ struct genai_live_client_setup {
   const genai_audio_transcription_config *output_audio_transcription;
   /* When the model speaks or keeps silent by itself. */
   const genai_proactivity_config *proactivity;
-  /* Send voiceActivity messages when the user begins and stops speaking. Vertex only. */
+  /* Have voiceActivity messages sent when the user begins and stops speaking. Vertex only. */
   genai_opt_bool explicit_vad_signal;
   /* How the session's history begins. */
   const genai_history_config *history_config;
@@ -2161,7 +2162,7 @@ struct genai_live_client_setup {
   genai_safety_setting_list safety_settings;
   /* How real-time input is cut into turns. */
   const genai_realtime_input_config *realtime_input_config;
-  /* Labels of the application's own, for billing reports. */
+  /* Labels of the application's own. Vertex uses them for billing and reports. */
   genai_string_map labels;
 };
 
@@ -2216,7 +2217,7 @@ struct genai_live_client_tool_response {
 };
 
 /* The tool list of a context update. */
-struct genai_context_update_tools {
+struct genai_live_client_context_update_tools {
   /* The new tools; an empty list takes all tools away. */
   genai_tool_list tools;
 };
@@ -2226,7 +2227,7 @@ struct genai_live_client_context_update {
   /* Replaces the system instruction; absent leaves it. */
   const genai_content *system_instruction;
   /* Replaces the tools; absent leaves them. */
-  const genai_context_update_tools *tools;
+  const genai_live_client_context_update_tools *tools;
 };
 
 /* A message of the client: one of the fields. */
@@ -2254,7 +2255,7 @@ struct genai_live_server_setup_complete {
 /* Why a turn ended, when not as usual. */
 typedef int32_t genai_turn_complete_reason;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_TURN_COMPLETE_REASON_UNSPECIFIED = 0,
   /* The model wrote a function call that is no valid one. */
   GENAI_TURN_COMPLETE_REASON_MALFORMED_FUNCTION_CALL = 1,
@@ -2315,13 +2316,13 @@ enum {
 /* Whose move it is. */
 typedef int32_t genai_interaction_status;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_INTERACTION_STATUS_UNSPECIFIED = 0,
-  /* The service is at work. */
+  /* The service is at work; more output may follow. */
   GENAI_INTERACTION_STATUS_IN_PROGRESS = 1,
-  /* The client must act, for instance answer a function call. */
+  /* The client must act. Deprecated by the API: IDLE comes instead. */
   GENAI_INTERACTION_STATUS_REQUIRES_ACTION = 2,
-  /* Nothing is under way. */
+  /* The service is done. */
   GENAI_INTERACTION_STATUS_IDLE = 3
 };
 
@@ -2335,7 +2336,7 @@ struct genai_live_server_content {
   genai_opt_bool interrupted;
   /* Where the answer comes from. */
   const genai_grounding_metadata *grounding_metadata;
-  /* The model has generated all; what was sent may still be playing. */
+  /* The model has generated all. turnComplete follows when it should have been played. */
   genai_opt_bool generation_complete;
   /* What the user said. */
   const genai_transcription *input_transcription;
@@ -2346,11 +2347,11 @@ struct genai_live_server_content {
   /* Why the turn ended, when not as usual. */
   genai_turn_complete_reason turn_complete_reason;
   const char *turn_complete_reason_text;
-  /* The model did not take the turn as finished and waits for more input. */
+  /* The model generates nothing, since it expects the user to go on. */
   genai_opt_bool waiting_for_input;
   /* What the user is saying, as far as it is understood; later ones replace it. */
   const genai_transcription *interim_input_transcription;
-  /* Whose move it is. */
+  /* Whose move it is; comes with turnComplete. */
   genai_interaction_status interaction_status;
   const char *interaction_status_text;
 };
@@ -2370,7 +2371,7 @@ struct genai_live_server_tool_call_cancellation {
 /* A kind of tokens. */
 typedef int32_t genai_media_modality;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_MEDIA_MODALITY_UNSPECIFIED = 0,
   /* Text. */
   GENAI_MEDIA_MODALITY_TEXT = 1,
@@ -2396,7 +2397,7 @@ struct genai_modality_token_count {
 /* How the traffic is billed. */
 typedef int32_t genai_traffic_type;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_TRAFFIC_TYPE_UNSPECIFIED = 0,
   /* Pay as you go. */
   GENAI_TRAFFIC_TYPE_ON_DEMAND = 1,
@@ -2413,7 +2414,7 @@ enum {
 /* The tier that served the request. */
 typedef int32_t genai_service_tier;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_SERVICE_TIER_UNSPECIFIED = 0,
   /* Flexible: cheaper, may wait. */
   GENAI_SERVICE_TIER_FLEX = 1,
@@ -2448,7 +2449,7 @@ struct genai_usage_metadata {
   /* How the traffic is billed. Vertex only. */
   genai_traffic_type traffic_type;
   const char *traffic_type_text;
-  /* The tier that served the request. Gemini Developer API only. */
+  /* The tier that served the request. Not on Vertex. */
   genai_service_tier service_tier;
   const char *service_tier_text;
 };
@@ -2472,7 +2473,7 @@ struct genai_live_server_session_resumption_update {
 /* Start or end of speech. */
 typedef int32_t genai_vad_signal_type;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_VAD_SIGNAL_TYPE_UNSPECIFIED = 0,
   /* Speech starts. */
   GENAI_VAD_SIGNAL_TYPE_SOS = 1,
@@ -2490,7 +2491,7 @@ struct genai_voice_activity_detection_signal {
 /* Start or end of voice activity. */
 typedef int32_t genai_voice_activity_type;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_VOICE_ACTIVITY_TYPE_UNSPECIFIED = 0,
   /* The user begins to speak. */
   GENAI_VOICE_ACTIVITY_TYPE_ACTIVITY_START = 1,
@@ -2548,7 +2549,7 @@ struct genai_live_server_message {
 /* Key of the music. */
 typedef int32_t genai_scale;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_SCALE_UNSPECIFIED = 0,
   /* C major or A minor. */
   GENAI_SCALE_C_MAJOR_A_MINOR = 1,
@@ -2579,7 +2580,7 @@ enum {
 /* What the generation favours. */
 typedef int32_t genai_music_generation_mode;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_MUSIC_GENERATION_MODE_UNSPECIFIED = 0,
   /* Quality. */
   GENAI_MUSIC_GENERATION_MODE_QUALITY = 1,
@@ -2630,7 +2631,7 @@ struct genai_live_music_generation_config {
 /* What the player does. */
 typedef int32_t genai_live_music_playback_control;
 enum {
-  /* Not set. */
+  /* Unset. */
   GENAI_LIVE_MUSIC_PLAYBACK_CONTROL_UNSPECIFIED = 0,
   /* Start, or go on. */
   GENAI_LIVE_MUSIC_PLAYBACK_CONTROL_PLAY = 1,

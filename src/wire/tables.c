@@ -64,10 +64,10 @@ const wire_enum wire_enum_function_response_scheduling = {
 };
 
 static const char *const media_processing_texts[] = {
-  NULL, "STATIC", "AGENTIC"
+  "MEDIA_PROCESSING_UNSPECIFIED", "STATIC", "AGENTIC"
 };
 static const uint8_t media_processing_sizes[] = {
-  0, 6, 7
+  28, 6, 7
 };
 const wire_enum wire_enum_media_processing = {
   "MediaProcessing", 3, media_processing_texts, media_processing_sizes
@@ -186,14 +186,14 @@ const wire_enum wire_enum_thinking_level = {
   "ThinkingLevel", 5, thinking_level_texts, thinking_level_sizes
 };
 
-static const char *const audio_transcription_mode_texts[] = {
-  NULL, "VERBATIM", "SMART"
+static const char *const audio_transcription_config_mode_texts[] = {
+  "MODE_UNSPECIFIED", "VERBATIM", "SMART"
 };
-static const uint8_t audio_transcription_mode_sizes[] = {
-  0, 8, 5
+static const uint8_t audio_transcription_config_mode_sizes[] = {
+  16, 8, 5
 };
-const wire_enum wire_enum_audio_transcription_mode = {
-  "AudioTranscriptionMode", 3, audio_transcription_mode_texts, audio_transcription_mode_sizes
+const wire_enum wire_enum_audio_transcription_config_mode = {
+  "AudioTranscriptionConfigMode", 3, audio_transcription_config_mode_texts, audio_transcription_config_mode_sizes
 };
 
 static const char *const delivery_texts[] = {
@@ -1657,7 +1657,7 @@ static const wire_field audio_transcription_config_fields[] = {
     offsetof(genai_audio_transcription_config, diarization), 0, { NULL } },
   { "mode", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, mode), offsetof(genai_audio_transcription_config, mode_text), {
-    .enumeration = &wire_enum_audio_transcription_mode } },
+    .enumeration = &wire_enum_audio_transcription_config_mode } },
   { "sourceText", "source_text", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, source_text), 0, { NULL } },
 };
@@ -2605,23 +2605,23 @@ const wire_message wire_live_client_tool_response = {
   live_client_tool_response_names
 };
 
-static const wire_field context_update_tools_fields[] = {
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_context_update_tools,
-    tools), 0, { .message = &wire_tool } },
+static const wire_field live_client_context_update_tools_fields[] = {
+  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_context_update_tools, tools), 0, { .message = &wire_tool } },
 };
-static const uint8_t context_update_tools_names[] = {
+static const uint8_t live_client_context_update_tools_names[] = {
   0, 1
 };
-const wire_message wire_context_update_tools = {
-  "ContextUpdateTools", sizeof(genai_context_update_tools), 1, 1, context_update_tools_fields,
-  context_update_tools_names
+const wire_message wire_live_client_context_update_tools = {
+  "LiveClientContextUpdateTools", sizeof(genai_live_client_context_update_tools), 1, 1,
+  live_client_context_update_tools_fields, live_client_context_update_tools_names
 };
 
 static const wire_field live_client_context_update_fields[] = {
   { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_context_update, system_instruction), 0, { .message = &wire_content } },
   { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_client_context_update, tools), 0, { .message = &wire_context_update_tools } },
+    offsetof(genai_live_client_context_update, tools), 0, { .message = &wire_live_client_context_update_tools } },
 };
 static const uint8_t live_client_context_update_names[] = {
   1, 1, 2, 0, 0, 0, 0, 0
@@ -3151,7 +3151,7 @@ const wire_message *const wire_messages[] = {
   &wire_rag_chunk_page_span, &wire_rag_chunk, &wire_retrieval_metadata, &wire_search_entry_point, &wire_segment,
   &wire_activity_start, &wire_activity_end, &wire_live_client_setup, &wire_live_client_content,
   &wire_live_client_realtime_input, &wire_live_send_realtime_input_parameters, &wire_live_client_tool_response,
-  &wire_context_update_tools, &wire_live_client_context_update, &wire_live_client_message,
+  &wire_live_client_context_update_tools, &wire_live_client_context_update, &wire_live_client_message,
   &wire_live_server_setup_complete, &wire_live_server_content, &wire_live_server_tool_call,
   &wire_live_server_tool_call_cancellation, &wire_modality_token_count, &wire_usage_metadata, &wire_live_server_go_away,
   &wire_live_server_session_resumption_update, &wire_voice_activity_detection_signal, &wire_voice_activity,
@@ -3168,13 +3168,14 @@ const wire_enum *const wire_enums[] = {
   &wire_enum_outcome, &wire_enum_function_response_scheduling, &wire_enum_media_processing, &wire_enum_tool_type,
   &wire_enum_type, &wire_enum_api_spec, &wire_enum_behavior, &wire_enum_phish_block_threshold,
   &wire_enum_dynamic_retrieval_config_mode, &wire_enum_environment, &wire_enum_safety_policy, &wire_enum_modality,
-  &wire_enum_media_resolution, &wire_enum_thinking_level, &wire_enum_audio_transcription_mode, &wire_enum_delivery,
-  &wire_enum_aspect_ratio, &wire_enum_image_size, &wire_enum_feature_selection_preference, &wire_enum_start_sensitivity,
-  &wire_enum_end_sensitivity, &wire_enum_activity_handling, &wire_enum_turn_coverage, &wire_enum_harm_category,
-  &wire_enum_harm_block_method, &wire_enum_harm_block_threshold, &wire_enum_url_retrieval_status,
-  &wire_enum_turn_complete_reason, &wire_enum_interaction_status, &wire_enum_media_modality, &wire_enum_traffic_type,
-  &wire_enum_service_tier, &wire_enum_vad_signal_type, &wire_enum_voice_activity_type, &wire_enum_scale,
-  &wire_enum_music_generation_mode, &wire_enum_live_music_playback_control
+  &wire_enum_media_resolution, &wire_enum_thinking_level, &wire_enum_audio_transcription_config_mode,
+  &wire_enum_delivery, &wire_enum_aspect_ratio, &wire_enum_image_size, &wire_enum_feature_selection_preference,
+  &wire_enum_start_sensitivity, &wire_enum_end_sensitivity, &wire_enum_activity_handling, &wire_enum_turn_coverage,
+  &wire_enum_harm_category, &wire_enum_harm_block_method, &wire_enum_harm_block_threshold,
+  &wire_enum_url_retrieval_status, &wire_enum_turn_complete_reason, &wire_enum_interaction_status,
+  &wire_enum_media_modality, &wire_enum_traffic_type, &wire_enum_service_tier, &wire_enum_vad_signal_type,
+  &wire_enum_voice_activity_type, &wire_enum_scale, &wire_enum_music_generation_mode,
+  &wire_enum_live_music_playback_control
 };
 const size_t wire_enum_count = sizeof(wire_enums) / sizeof(wire_enums[0]);
 
