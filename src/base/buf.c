@@ -15,13 +15,13 @@ void buf_deinit(buf *b) {
 
 void buf_clear(buf *b) {
   b->size = 0;
-  b->failed = false;
+  b->failed = b->full = false;
 }
 
 uint8_t *buf_room(buf *b, size_t size) {
   if (size <= b->capacity - b->size) return b->data + b->size;
   if (size > b->ceiling - b->size) {
-    b->failed = true;
+    b->failed = b->full = true;
     return NULL;
   }
   size_t capacity = b->capacity ? b->capacity : 256;

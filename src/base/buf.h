@@ -11,6 +11,7 @@ typedef struct buf {
   uint8_t *data;
   size_t size, capacity, ceiling;
   bool failed; /* an append did not fit (ceiling) or memory was out */
+  bool full;   /* it was the ceiling */
 } buf;
 
 void buf_init(buf *b, size_t ceiling);

@@ -1,0 +1,65 @@
+/* The tokens of a JSON text (RFC 8259, strict, UTF-8), one after the other: what the reader, the checker and the getters
+ * share. The text needs no NUL and is never changed. */
+#ifndef GENAI_SRC_WIRE_SCAN_H
+#define GENAI_SRC_WIRE_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "genai/base.h"
+
+enum {
+  WIRE_DEPTH_DEFAULT = 100, /* what protobuf's own parsers allow */
+  WIRE_DEPTH_CEILING = 1000 /* no setting goes past it, so that no text can use up a small thread's stack */
+};
+
+typedef struct wire_scan {
+  const uint8_t *text, *p, *end;
+  unsigned depth, depth_max;
+  const char *fault; /* what is wrong at p; NULL so far */
+  bool limit;        /* the fault is a ceiling, not the grammar */
+} wire_scan;
+
+/* What stands between the quotes of a string whose grammar has been checked. */
+typedef struct wire_string {
+  const uint8_t *data;
+  size_t size;
+  bool escaped; /* holds a backslash */
+} wire_string;
+
+void wire_scan_init(wire_scan *s, const char *text, size_t size, unsigned depth_max);
+/* Notes the fault, if it is the first, and returns false. */
+bool wire_scan_fault(wire_scan *s, const char *fault);
+/* Passes white space and returns the byte that follows without taking it; 0 at the end. */
+uint8_t wire_scan_peek(wire_scan *s);
+/* Takes the byte, which wire_scan_peek has just returned if all is well. */
+bool wire_scan_take(wire_scan *s, uint8_t byte, const char *fault);
+/* Only white space is left. */
+bool wire_scan_end(wire_scan *s);
+/* One container deeper; the caller lowers depth again. */
+bool wire_scan_enter(wire_scan *s);
+/* Takes "…" at p. */
+bool wire_scan_string(wire_scan *s, wire_string *out);
+/* Takes the name of a member and its colon. */
+bool wire_scan_name(wire_scan *s, wire_string *out);
+bool wire_scan_literal(wire_scan *s, const char *literal);
+/* The length of the number at p, which is not taken. 0: none, and the fault is noted. */
+size_t wire_scan_number(wire_scan *s);
+/* Takes one whole value of any kind, with every rule checked. */
+bool wire_scan_value(wire_scan *s);
+/* The string itself: `out` holds at least string->size bytes. Returns its size. U+0000 and lone surrogates, which C strings
+ * and UTF-8 cannot hold, become U+FFFD. */
+size_t wire_unescape(const wire_string *string, uint8_t *out);
+
+/* The first quote, backslash or control character, or `end`; the bytes on the way are gathered in *high by OR. */
+const uint8_t *wire_plain_span(const uint8_t *p, const uint8_t *end, uint64_t *high);
+
+/* Fills the error with the place and the fault: "Invalid WHAT at line 3, column 14 (byte 52), in PATH: FAULT." */
+genai_status wire_scan_error(const wire_scan *s, genai_status status, const char *what, const char *path,
+                             const char *fault, genai_error *error);
+
+/* Whether `text` is one JSON value; depth_max 0: the default. GENAI_ERROR_ARGUMENT, or GENAI_ERROR_LIMIT for its depth. */
+genai_status wire_json_check(const char *text, size_t size, unsigned depth_max, genai_error *error);
+
+#endif

@@ -1,0 +1,250 @@
+/* The reader's single values, one function a kind. */
+#include <math.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "wire/base64.h"
+#include "wire/reading.h"
+
+const char *reader_copy(reader *r, const wire_string *string) {
+  uint8_t *copy = arena_bytes(r->arena, string->size + 1);
+  if (!copy) {
+    reader_memory(r);
+    return NULL;
+  }
+  size_t size = string->size;
+  if (string->escaped)
+    size = wire_unescape(string, copy);
+  else
+    memcpy(copy, string->data, size);
+  copy[size] = '\0';
+  if (size < string->size) arena_trim(r->arena, copy, string->size + 1, size + 1);
+  return (const char *)copy;
+}
+
+/* The string at the scanner's place. */
+static bool string_at(reader *r, const char *expected, wire_string *string) {
+  if (wire_scan_peek(&r->scan) != '"') return reader_expected(r, expected);
+  return wire_scan_string(&r->scan, string) || reader_fail(r);
+}
+
+static const char *json_text(reader *r, bool object) {
+  wire_scan *s = &r->scan;
+  if (wire_scan_peek(s) != '{' && object) {
+    reader_expected(r, "an object");
+    return NULL;
+  }
+  const uint8_t *start = s->p;
+  if (!wire_scan_value(s)) {
+    reader_fail(r);
+    return NULL;
+  }
+  return reader_copy(r, &(wire_string){start, (size_t)(s->p - start), false});
+}
+
+const char *reader_text(reader *r, const wire_field *field) {
+  wire_string string;
+  if (field->kind != WIRE_STRING) return json_text(r, field->kind == WIRE_OBJECT);
+  return string_at(r, "a string", &string) ? reader_copy(r, &string) : NULL;
+}
+
+/* The text of a number, which stands bare or in a string; `text` is not NUL-terminated. */
+static bool number_text(reader *r, const char *expected, const char **text, size_t *size) {
+  wire_scan *s = &r->scan;
+  uint8_t c = wire_scan_peek(s);
+  wire_string string;
+  if (c == '"') {
+    if (!wire_scan_string(s, &string)) return reader_fail(r);
+    *text = (const char *)string.data;
+    *size = string.size;
+    if (!string.escaped) return true;
+    *text = reader_copy(r, &string);
+    if (*text) *size = strlen(*text);
+    return *text != NULL;
+  }
+  if (c != '-' && (c < '0' || c > '9')) return reader_expected(r, expected);
+  *text = (const char *)s->p;
+  *size = wire_scan_number(s);
+  s->p += *size;
+  return *size || reader_fail(r);
+}
+
+static bool read_integer(reader *r, int64_t low, int64_t high, const char *expected, int64_t *value) {
+  const uint8_t *start = r->scan.p;
+  const char *text = NULL;
+  size_t size = 0;
+  if (!number_text(r, expected, &text, &size)) return false;
+  if (number_read_int64(text, size, value) && *value >= low && *value <= high) return true;
+  return reader_wrong(r, start, expected);
+}
+
+static bool read_int32(reader *r, int32_t *value) {
+  int64_t wide = 0;
+  if (!read_integer(r, INT32_MIN, INT32_MAX, "a 32-bit integer", &wide)) return false;
+  *value = (int32_t)wide;
+  return true;
+}
+
+static bool is(const char *text, size_t size, const char *word) {
+  return size == strlen(word) && memcmp(text, word, size) == 0;
+}
+
+static bool read_double(reader *r, double *value) {
+  static const char expected[] = "a number within the range of a double";
+  const uint8_t *start = r->scan.p;
+  const char *text = NULL;
+  size_t size = 0;
+  if (!number_text(r, expected, &text, &size)) return false;
+  if (number_read_double(text, size, value)) return true;
+  if (is(text, size, "NaN"))
+    *value = (double)NAN;
+  else if (is(text, size, "Infinity"))
+    *value = (double)INFINITY;
+  else if (is(text, size, "-Infinity"))
+    *value = -(double)INFINITY;
+  else
+    return reader_wrong(r, start, expected);
+  return true;
+}
+
+static bool read_bool(reader *r, bool *value) {
+  uint8_t c = wire_scan_peek(&r->scan);
+  if (c != 't' && c != 'f') return reader_expected(r, "true or false");
+  *value = c == 't';
+  return wire_scan_literal(&r->scan, *value ? "true" : "false") || reader_fail(r);
+}
+
+bool reader_enum(reader *r, const wire_enum *type, int32_t *value, const char **text) {
+  wire_scan *s = &r->scan;
+  uint8_t c = wire_scan_peek(s);
+  *text = NULL;
+  if (c != '"') {
+    if (c != '-' && (c < '0' || c > '9')) return reader_expected(r, "the name of an enum value");
+    if (!read_int32(r, value)) return false;
+    if (*value == 0) *text = type->texts[0]; /* keeps an explicit 0 apart from an absent field */
+    return true;
+  }
+  wire_string string;
+  if (!wire_scan_string(s, &string)) return reader_fail(r);
+  for (int32_t i = 0; i < type->count && !string.escaped; i++) {
+    if (type->sizes[i] != string.size || !type->texts[i] || memcmp(type->texts[i], string.data, string.size) != 0) continue;
+    *value = i;
+    if (i == 0) *text = type->texts[0];
+    return true;
+  }
+  /* Unknown to this version, or written with escapes. */
+  const char *copy = reader_copy(r, &string);
+  if (!copy) return false;
+  *value = 0;
+  for (int32_t i = 1; i < type->count; i++)
+    if (type->texts[i] && strcmp(type->texts[i], copy) == 0) *value = i;
+  if (*value == 0) *text = copy;
+  return true;
+}
+
+/* google.protobuf.Duration: "1.500s", at most nine decimals, within ±10,000 years. */
+static bool parse_duration(const char *text, size_t size, genai_duration *value) {
+  const int64_t most = INT64_C(315576000000);
+  size_t i = size && text[0] == '-', decimals = 0;
+  bool negative = i == 1;
+  int64_t seconds = 0;
+  int32_t nanos = 0;
+  size_t first = i;
+  for (; i < size && text[i] >= '0' && text[i] <= '9'; i++) {
+    seconds = seconds * 10 + (text[i] - '0');
+    if (seconds > most) return false;
+  }
+  if (i == first) return false;
+  if (i < size && text[i] == '.') {
+    for (i++; i < size && text[i] >= '0' && text[i] <= '9' && decimals < 9; i++, decimals++)
+      nanos = nanos * 10 + (text[i] - '0');
+    if (!decimals) return false;
+    for (; decimals < 9; decimals++) nanos *= 10;
+  }
+  if (i + 1 != size || text[i] != 's' || (seconds == most && nanos)) return false;
+  *value = (genai_duration){negative ? -seconds : seconds, negative ? -nanos : nanos};
+  return true;
+}
+
+static bool read_duration(reader *r, genai_duration *value) {
+  static const char expected[] = "a duration such as \"1.500s\"";
+  wire_string string;
+  const uint8_t *start = r->scan.p;
+  if (!string_at(r, expected, &string)) return false;
+  if (!string.escaped && parse_duration((const char *)string.data, string.size, value)) return true;
+  return reader_wrong(r, start, expected);
+}
+
+/* The string of sound: its closing quote is found with memchr, and it is decoded from the text into the arena. */
+static bool read_bytes(reader *r, genai_bytes *value) {
+  static const char expected[] = "base64 text";
+  wire_scan *s = &r->scan;
+  if (wire_scan_peek(s) != '"') return reader_expected(r, expected);
+  const uint8_t *start = s->p, *quote = memchr(start + 1, '"', (size_t)(s->end - start - 1));
+  if (quote) {
+    size_t size = (size_t)(quote - start - 1), room = base64_decoded_max(size), written;
+    uint8_t *data = arena_bytes(r->arena, room);
+    if (!data) return reader_memory(r);
+    if (base64_decode(start + 1, size, data, &written)) {
+      arena_trim(r->arena, data, room, written);
+      *value = (genai_bytes){data, written};
+      s->p = quote + 1;
+      return true;
+    }
+    arena_trim(r->arena, data, room, 0);
+  }
+  /* Escapes, such as \u002B for +, or no base64 after all. */
+  wire_string string;
+  if (!wire_scan_string(s, &string)) return reader_fail(r);
+  uint8_t *copy = string.escaped ? arena_bytes(r->arena, string.size) : NULL;
+  if (string.escaped && !copy) return reader_memory(r);
+  if (string.escaped && base64_decode(copy, wire_unescape(&string, copy), copy, &value->size)) {
+    value->data = copy;
+    return true;
+  }
+  return reader_wrong(r, start, expected);
+}
+
+bool reader_scalar_item(reader *r, const wire_field *field, void *item) {
+  switch (field->kind) {
+  case WIRE_INT32: return read_int32(r, item);
+  case WIRE_DOUBLE: return read_double(r, item);
+  default: return (*(const char **)item = reader_text(r, field)) != NULL;
+  }
+}
+
+bool reader_value(reader *r, const wire_field *field, uint8_t *message) {
+  void *at = message + field->offset;
+  switch ((wire_kind)field->kind) {
+  case WIRE_BOOL: {
+    genai_opt_bool *value = at;
+    return value->has = read_bool(r, &value->value);
+  }
+  case WIRE_INT32: {
+    genai_opt_int32 *value = at;
+    return value->has = read_int32(r, &value->value);
+  }
+  case WIRE_INT64: {
+    genai_opt_int64 *value = at;
+    return value->has = read_integer(r, INT64_MIN, INT64_MAX, "a 64-bit integer", &value->value);
+  }
+  case WIRE_DOUBLE: {
+    genai_opt_double *value = at;
+    return value->has = read_double(r, &value->value);
+  }
+  case WIRE_DURATION: {
+    genai_opt_duration *value = at;
+    return value->has = read_duration(r, &value->value);
+  }
+  case WIRE_BYTES: return read_bytes(r, at);
+  case WIRE_ENUM: {
+    const char **text = (const char **)(void *)(message + field->text_offset);
+    return reader_enum(r, field->type.enumeration, at, text);
+  }
+  case WIRE_MESSAGE: return (*(const void **)at = reader_new_message(r, field->type.message)) != NULL;
+  case WIRE_STRING:
+  case WIRE_JSON:
+  case WIRE_OBJECT: return (*(const char **)at = reader_text(r, field)) != NULL;
+  }
+  return false;
+}
