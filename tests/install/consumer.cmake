@@ -1,0 +1,7 @@
+cmake_minimum_required(VERSION 3.18)
+project(consumer LANGUAGES C)
+find_package(genai-live 0.1 REQUIRED COMPONENTS static)
+add_executable(shared consumer.c)
+target_link_libraries(shared PRIVATE genai-live::genai-live)
+add_executable(static consumer.c)
+target_link_libraries(static PRIVATE genai-live::static)
