@@ -17,6 +17,7 @@ typedef struct writer {
   wire_rules rules;
   const wire_path *path;
   unsigned depth;
+  bool declaring; /* inside a function's declaration */
   genai_error *error;
   genai_status status;
 } writer;
@@ -239,8 +240,8 @@ static bool write_map(writer *w, const wire_field *f, const uint8_t *at) {
   return put(w, buf_byte(w->out, '}'));
 }
 
-static bool is_present(const wire_field *f, const uint8_t *message) {
-  const void *at = message + f->offset;
+bool wire_present(const wire_field *f, const void *message) {
+  const void *at = (const uint8_t *)message + f->offset;
   if (f->shape != WIRE_SINGLE) return load_list(at).items != NULL;
   switch ((wire_kind)f->kind) {
   case WIRE_BOOL: return ((const genai_opt_bool *)at)->has;
@@ -249,7 +250,7 @@ static bool is_present(const wire_field *f, const uint8_t *message) {
   case WIRE_DOUBLE: return ((const genai_opt_double *)at)->has;
   case WIRE_DURATION: return ((const genai_opt_duration *)at)->has;
   case WIRE_BYTES: return ((const genai_bytes *)at)->data != NULL;
-  case WIRE_ENUM: return *(const int32_t *)at || *(const char *const *)(const void *)(message + f->text_offset);
+  case WIRE_ENUM: return *(const int32_t *)at || *(const char *const *)(const void *)((const uint8_t *)message + f->text_offset);
   case WIRE_MESSAGE:
   case WIRE_STRING:
   case WIRE_JSON:
@@ -301,24 +302,26 @@ static bool write_field(writer *w, const wire_field *f, const uint8_t *message, 
   return written;
 }
 
-/* The service refuses a Schema that has both, on either backend. */
+/* A function's Schema that has both is refused on either backend; in generationConfig.responseSchema it passes. */
 static bool check_schema(writer *w, const genai_schema *schema) {
-  if (w->rules.backend == WIRE_BACKEND_ANY || !schema->any_of.items || !(schema->type || schema->type_text)) return true;
+  if (!w->declaring || !schema->any_of.items || !(schema->type || schema->type_text)) return true;
   return refuse(w, "has both type and anyOf; a schema has one of them");
 }
 
 static bool write_message(writer *w, const wire_message *type, const uint8_t *value) {
-  bool first = true;
+  bool first = true, outside = w->declaring;
   if (++w->depth > WIRE_DEPTH_DEFAULT) return refuse(w, "is nested too deeply; the service takes 100 levels");
+  if (type == &wire_function_declaration) w->declaring = w->rules.backend != WIRE_BACKEND_ANY;
   if (type == &wire_schema && !check_schema(w, (const void *)value)) return false;
   if (!put(w, buf_byte(w->out, '{'))) return false;
   for (size_t i = 0; i < type->count; i++) {
     const wire_field *f = &type->fields[i];
-    if (!is_present(f, value)) continue;
+    if (!wire_present(f, value)) continue;
     if (!write_field(w, f, value, first)) return false;
     first = false;
   }
   w->depth--;
+  w->declaring = outside;
   return put(w, buf_byte(w->out, '}'));
 }
 

@@ -21,6 +21,9 @@ typedef struct wire_rules {
 GENAI_MUST_USE genai_status wire_write(buf *out, const wire_message *type, const void *value, const wire_rules *rules,
                                        genai_error *error);
 
+/* Whether the field of a message struct is set. */
+bool wire_present(const wire_field *field, const void *message);
+
 /* Appends text as a JSON string; false when it is not UTF-8 (out->failed is then unset) or did not fit. */
 bool wire_write_string(buf *out, const char *text, size_t size);
 
