@@ -34,8 +34,10 @@ works "pkg-config, static" "$work/by-pkg-config-static"
 mkdir "$work/consumer"
 cp "$here/consumer.c" "$work/consumer/"
 cp "$here/consumer.cmake" "$work/consumer/CMakeLists.txt"
-"$cmake" -S "$work/consumer" -B "$work/consumer/build" -DCMAKE_PREFIX_PATH="$work/prefix" "-DCMAKE_C_COMPILER=$cc" > "$work/log" 2>&1 &&
-  "$cmake" --build "$work/consumer/build" >> "$work/log" 2>&1 || {
+{
+  "$cmake" -S "$work/consumer" -B "$work/consumer/build" "-DCMAKE_PREFIX_PATH=$work/prefix" "-DCMAKE_C_COMPILER=$cc"
+  "$cmake" --build "$work/consumer/build"
+} > "$work/log" 2>&1 || {
   cat "$work/log" >&2
   exit 1
 }

@@ -5,7 +5,7 @@ shared=$1 static=$2 include=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cat "$include"/genai/*.h | tr '\n' ' ' | tr ';{}' '\n\n\n' |
+cat "$include"/genai/*.h | tr '\n' ' ' | tr ';{}' '\n' |
   sed -n 's/.*GENAI_API[^(]*[ *]\(genai_[a-z0-9_]*\)(.*/\1/p; s/.*GENAI_API[^(]*[ *]\(genai_[a-z0-9_]*\)\(\[.*\)\{0,1\}$/\1/p' |
   sort -u > "$work/declared"
 [ -s "$work/declared" ] || {
