@@ -1,0 +1,70 @@
+/* What the subcommands share: their description, the settings their options fill, the exit statuses. */
+#ifndef GENAI_CLI_COMMAND_H
+#define GENAI_CLI_COMMAND_H
+
+#include "cli/option.h"
+#include "genai/base.h"
+
+/* Every exit status: name, number, what it means. */
+#define EXIT_STATUS_LIST(X)                                                                                            \
+  X(OK, 0, "Everything was done.")                                                                                     \
+  X(FAILED, 1, "Something here failed: a line that decode could not read, a file that could not be read or written, "  \
+               "no memory.")                                                                                           \
+  X(USAGE, 2, "Nothing was sent: a wrong option, a configuration or parameters that the backend refuses, no API key.") \
+  X(CONNECTION, 3, "No connection could be made, or it was lost: name, port, certificate, protocol.")                  \
+  X(REFUSED, 4, "The service said no: the upgrade was refused, or the session was closed with an error.")              \
+  X(TIMEOUT, 5, "The service did not connect or answer in time (see --timeout).")                                      \
+  X(INTERRUPTED, 130, "Interrupted (SIGINT or SIGTERM); what had come until then was written.")                        \
+  X(PIPE, 141, "The reader of standard output went away (SIGPIPE).")
+
+typedef enum exit_status {
+#define EXIT_STATUS_ENUM(name, number, text) STATUS_##name = (number),
+  EXIT_STATUS_LIST(EXIT_STATUS_ENUM)
+#undef EXIT_STATUS_ENUM
+} exit_status;
+
+/* One field for each option of any subcommand. */
+typedef struct settings {
+  bool help;
+  bool json, verbose, quiet;
+  /* a session */
+  const char *model, *config, *setup_json, *system, *voice, *declare;
+  text_list tool_results;
+  const char *key_file, *base_url, *ca;
+  int64_t timeout_ms;
+  bool emulator;
+  /* talk and chat */
+  const char *in, *out, *out_format, *audio_out;
+  int64_t chunk_ms, rate_hz;
+  bool fast;
+  /* setup, encode, decode */
+  const char *backend, *project, *location;
+  bool music;
+  /* emulate */
+  int64_t port, seed;
+  bool plain;
+  const char *ca_out, *emulator_voice, *replay, *transcript;
+  operands rest;
+} settings;
+
+typedef struct command {
+  const char *name;
+  const char *operands;             /* "[TEXT]", or "" */
+  size_t operands_min, operands_max;
+  const char *summary;              /* after the name in the list; no full stop */
+  const char *const *about;         /* paragraphs, ended by NULL */
+  const char *const *examples;      /* command lines, ended by NULL */
+  option_table options;
+  exit_status (*run)(const settings *s);
+} command;
+
+extern const command talk_command, chat_command, setup_command, encode_command, decode_command, emulate_command;
+
+/* All subcommands, ended by NULL. */
+extern const command *const commands[];
+const command *command_find(const char *name);
+
+/* A group that every subcommand has (--help). */
+extern const option_group general_options;
+
+#endif
