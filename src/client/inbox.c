@@ -63,7 +63,8 @@ void inbox_item_free(inbox_item *item) {
 void genai_live_message_free(genai_live_message *message) { inbox_item_free((inbox_item *)message); }
 
 static inbox_item *item_error(const genai_error *error, size_t size) {
-  inbox_item *item = item_new(sizeof(inbox_item) + sizeof *error, sizeof(inbox_item) + sizeof *error + SMALL_CHARGE);
+  size_t room = sizeof(inbox_item) + sizeof *error + 2 * sizeof(max_align_t);
+  inbox_item *item = item_new(room, room);
   genai_error *copy = item ? arena_alloc(&item->memory, sizeof *copy) : NULL;
   if (!copy) {
     inbox_item_free(item);

@@ -75,7 +75,14 @@ static void gather(genai_live_session *s, inbox_item *item) {
   net_loop_at_turn_end(s->client->loop, &s->turn);
 }
 
+/* A message for which there was no memory: counted and told, but during setup it may have been the answer. */
 static void lose(genai_live_session *s) {
+  if (s->mind.phase == SESSION_SETUP) {
+    genai_error error = {0};
+    error_memory(&error);
+    apply(s, session_fail(&s->mind, &error), NULL);
+    return;
+  }
   uv_mutex_lock(&s->mutex);
   s->lost++;
   live_publish(s, NULL);
@@ -196,10 +203,6 @@ static void apply(genai_live_session *s, session_step step, inbox_item *item) {
   if (step.ended) end(s);
 }
 
-static void fail(genai_live_session *s, const genai_error *error) {
-  apply(s, session_transport_end(&s->mind, error), NULL);
-}
-
 static void begin(genai_live_session *s) {
   genai_client *c = s->client;
   genai_error error = {0};
@@ -212,7 +215,7 @@ static void begin(genai_live_session *s) {
   s->timer = net_timer_new(c->loop, on_timer, s);
   if (!s->timer) {
     error_memory(&error);
-    fail(s, &error);
+    apply(s, session_fail(&s->mind, &error), NULL);
     return;
   }
   net_ws_params params = {.target = {c->endpoint.host, c->endpoint.port, c->tls, NULL},
@@ -222,7 +225,7 @@ static void begin(genai_live_session *s) {
                           .message_max = c->options.message_max};
   if (s->transport->connect(&s->ws, c->loop, &params, &events, s, &error) != GENAI_OK) {
     s->ws = NULL;
-    fail(s, &error);
+    apply(s, session_fail(&s->mind, &error), NULL);
     return;
   }
   client_log(c, GENAI_LOG_INFO, "Connecting to %s port %d.", c->endpoint.host, c->endpoint.port);

@@ -122,6 +122,12 @@ session_step session_transport_end(session_mind *s, const genai_error *why) {
   return end_session(s, false);
 }
 
+session_step session_fail(session_mind *s, const genai_error *why) {
+  if (s->phase == SESSION_ENDED) return (session_step){0};
+  s->end = *why;
+  return end_session(s, true);
+}
+
 static session_step time_out(session_mind *s, const char *doing) {
   if (s->phase == SESSION_CLOSING) return end_session(s, true); /* end is set; the peer did not answer our close in time */
   if (s->phase == SESSION_CONNECTING) {

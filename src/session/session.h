@@ -72,6 +72,8 @@ session_step session_close(session_mind *s, uint64_t now);
 void session_peer_close(session_mind *s, int code, const char *reason, size_t size);
 /* The transport reported its end; `why` is GENAI_OK after an exchange of close frames. */
 session_step session_transport_end(session_mind *s, const genai_error *why);
+/* Something on our own side makes going on impossible. */
+session_step session_fail(session_mind *s, const genai_error *why);
 /* Time passed. `doing` names what the transport is at ("resolving", …) for the sentence of a timeout. */
 session_step session_tick(session_mind *s, uint64_t now, const char *doing);
 /* When session_tick must be called next, or SESSION_NEVER. */

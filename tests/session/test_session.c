@@ -11,7 +11,8 @@
 static const session_settings settings = {.connect_timeout = 1000, .close_timeout = 500, .keepalive = 200, .keepalive_timeout = 300};
 static const genai_live_server_setup_complete complete;
 static const genai_live_server_message setup_complete = {.setup_complete = &complete};
-static const genai_live_server_content answering = {.model_turn = &(genai_content){0}};
+static const genai_content turn;
+static const genai_live_server_content answering = {.model_turn = &turn};
 
 static session_mind opened(void) {
   session_mind s;

@@ -1,0 +1,26 @@
+/* The other end of the benchmarks, in a process of its own: a TLS WebSocket server that either pours ready-made audio messages
+ * into the client or reads whatever it is sent. What it does is asked in the query of the upgrade request:
+ *   ?pour=N   after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
+ *   ?sink     after setupComplete reads and counts until the client closes */
+#ifndef GENAI_BENCH_PEER_H
+#define GENAI_BENCH_PEER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { PEER_PCM_SIZE = 11520 };
+
+typedef struct peer {
+  pid_t pid;
+  int port;
+  char ca_file[64]; /* PEM of its self-signed certificate, removed by peer_stop */
+} peer;
+
+/* Forks; call it before any thread exists. tls 0: plain. Returns 0, or -1 with a line on standard error. */
+int peer_start(peer *p, int tls);
+void peer_stop(peer *p);
+/* The audio message that it pours, NUL-terminated, from malloc. */
+char *peer_audio_message(size_t pcm_size, size_t *size);
+
+#endif

@@ -1,0 +1,99 @@
+/* The session with each allocation failing once, for every n: a clear error or success, never a crash, hang or leak. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake.h"
+
+static atomic_long countdown;
+static atomic_long balance;
+
+static bool fails_now(void) { return atomic_fetch_sub(&countdown, 1) == 1; }
+
+static void *allocate(size_t size, void *user) {
+  (void)user;
+  void *memory = fails_now() ? NULL : malloc(size);
+  if (memory) atomic_fetch_add(&balance, 1);
+  return memory;
+}
+
+static void *reallocate(void *memory, size_t size, void *user) {
+  (void)user;
+  if (fails_now()) return NULL;
+  if (!memory) atomic_fetch_add(&balance, 1);
+  return realloc(memory, size);
+}
+
+static void release(void *memory, void *user) {
+  (void)user;
+  atomic_fetch_sub(&balance, 1);
+  free(memory);
+}
+
+static void fine_or_memory(genai_status status, const genai_error *error) {
+  if (status == GENAI_OK || status == GENAI_CLOSED) return;
+  if (status != GENAI_ERROR_MEMORY) fail_msg("%s: %s", genai_status_name(status), error->message);
+}
+
+static void receive_all(genai_live_session *session) {
+  genai_wait wait = {.timeout_ms = 20000};
+  for (;;) {
+    genai_error error = {0};
+    genai_live_message *message;
+    genai_status status = genai_live_receive(session, &message, &wait, &error);
+    if (status != GENAI_ERROR_MESSAGE) fine_or_memory(status, &error);
+    genai_live_message_free(message);
+    if (status == GENAI_CLOSED || (status != GENAI_OK && !strstr(error.message, "goes on"))) return;
+  }
+}
+
+static void talk(genai_client *client, fake *f) {
+  genai_error error = {0};
+  genai_live_session *session;
+  genai_live_connect_config config = {.response_modalities = GENAI_ENUMS(GENAI_MODALITY_AUDIO), .temperature = GENAI_SOME(0.7)};
+  genai_live_connect_params params = {.model = "m", .config = &config};
+  genai_wait wait = {.timeout_ms = 20000};
+  genai_status status = genai_live_connect(client, &params, &session, &wait, &error);
+  fine_or_memory(status, &error);
+  if (status != GENAI_OK) return;
+  fine_or_memory(genai_live_send_text(session, "hello", &wait, &error), &error);
+  fine_or_memory(genai_live_send_audio(session, "\0\1\2\3", 4, 16000, &wait, &error), &error);
+  fine_or_memory(genai_live_send_json(session, GENAI_LIVE_SEND_TOOL_RESPONSE,
+                                      "{\"functionResponses\":[{\"id\":\"1\",\"name\":\"f\",\"response\":{}}]}", &wait, &error), &error);
+  fake_message(f, "{\"serverContent\":{\"modelTurn\":{\"parts\":[{\"inlineData\":{\"data\":\"AAEC\"}}]}},\"goAway\":{\"timeLeft\":\"1s\"}}");
+  fake_message(f, "not JSON");
+  fake_close(f, 1000, "");
+  receive_all(session);
+  assert_int_equal(genai_live_free(session), GENAI_OK);
+}
+
+static void each_allocation_fails_once(void **state) {
+  (void)state;
+  genai_allocator failing = {allocate, reallocate, release, NULL};
+  long n = 1;
+  genai_set_allocator(&failing);
+  for (bool failed = true; failed; n++) {
+    fake *f = fake_new();
+    atomic_store(&countdown, n);
+    genai_client *client = fake_client(NULL);
+    if (client) {
+      talk(client, f);
+      genai_client_free(client);
+    }
+    failed = atomic_load(&countdown) <= 0;
+    fake_free();
+    assert_int_equal(atomic_load(&balance), 0);
+  }
+  genai_set_allocator(NULL);
+  assert_in_range(n, 30, 10000); /* it reached into everything */
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
