@@ -60,7 +60,7 @@ void waiter_begin(waiter *w, const genai_wait *wait, uv_mutex_t *mutex, uv_cond_
 }
 
 void waiter_end(waiter *w) {
-  if (!w->link) return;
+  if (!w->wait || !w->wait->cancel) return;
   uv_mutex_lock(&w->wait->cancel->mutex);
   *w->link = w->next;
   if (w->next) w->next->link = w->link;
