@@ -68,14 +68,19 @@ static void add(net_ws *ws, job *j) {
 
 static void do_open(net_ws *ws, job *j) { (void)j; ws->events->open(ws->user); }
 static void do_message(net_ws *ws, job *j) {
-  if (!ws->events->message(ws->user, WS_TEXT, (const uint8_t *)j->data, j->size)) current->paused = true;
+  bool more = ws->events->message(ws->user, WS_TEXT, (const uint8_t *)j->data, j->size);
+  uv_mutex_lock(&current->mutex);
+  if (!more) current->paused = true;
+  uv_mutex_unlock(&current->mutex);
 }
 static void do_writable(net_ws *ws, job *j) { (void)j; ws->events->writable(ws->user); }
 static void do_end(net_ws *ws, job *j) {
   genai_error why = {0};
   if (j->code) error_set(&why, GENAI_ERROR_LOST, "The test cut the line.");
+  uv_mutex_lock(&current->mutex);
   ws->dead = true;
   current->ws = NULL;
+  uv_mutex_unlock(&current->mutex);
   ws->events->end(ws->user, &why);
 }
 static void do_close(net_ws *ws, job *j) {
