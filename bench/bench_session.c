@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "bench/peer.h"
-#include "genai/genai.h"
+#include "genai/live.h"
 
 enum { RUNS = 5, CHUNK = 3200, RECORD = 16384 };
 

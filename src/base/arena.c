@@ -37,10 +37,9 @@ static bool grow(arena *a, size_t need) {
     a->full = true;
     return false;
   }
-  arena_chunk *c = mem_alloc(sizeof *c + size);
+  arena_chunk *c = arena_chunk_new(size);
   if (!c) return false;
   c->next = a->chunks;
-  c->size = size;
   a->chunks = c;
   a->reserved += size;
   use(a, c);
@@ -49,7 +48,19 @@ static bool grow(arena *a, size_t need) {
 
 bool arena_reserve(arena *a, size_t size) { return (size_t)(a->end - a->cursor) >= size || grow(a, size); }
 
-void arena_reset(arena *a) {
+arena_chunk *arena_chunk_new(size_t size) {
+  arena_chunk *c = mem_alloc(sizeof *c + size);
+  if (!c) return NULL;
+  c->next = NULL;
+  c->size = size;
+  return c;
+}
+
+size_t arena_chunk_size(const arena_chunk *chunk) { return chunk->size; }
+arena_chunk **arena_chunk_next(arena_chunk *chunk) { return &chunk->next; }
+void arena_chunk_free(arena_chunk *chunk) { mem_free(chunk); }
+
+arena_chunk *arena_detach(arena *a) {
   arena_chunk *keep = NULL;
   for (arena_chunk *c = a->chunks, *next; c; c = next) {
     next = c->next;
@@ -60,14 +71,20 @@ void arena_reset(arena *a) {
       mem_free(c);
     }
   }
-  a->chunks = keep;
-  a->reserved = keep ? keep->size : 0;
-  a->full = false;
-  a->cursor = a->end = NULL;
-  if (keep) {
-    keep->next = NULL;
-    use(a, keep);
-  }
+  if (keep) keep->next = NULL;
+  *a = (arena){.ceiling = a->ceiling};
+  return keep;
+}
+
+void arena_attach(arena *a, arena_chunk *chunk) {
+  a->chunks = chunk;
+  a->reserved = chunk->size;
+  use(a, chunk);
+}
+
+void arena_reset(arena *a) {
+  arena_chunk *keep = arena_detach(a);
+  if (keep) arena_attach(a, keep);
 }
 
 uint8_t *arena_bytes(arena *a, size_t size) {

@@ -22,6 +22,14 @@ void arena_deinit(arena *a);
 bool arena_reserve(arena *a, size_t size);
 /* Frees every chunk but the largest and starts over in it. */
 void arena_reset(arena *a);
+/* A chunk as a thing of its own, so that a pool can keep it for the next arena: arena_detach frees all but the largest chunk and
+ * leaves the arena empty (NULL: it had none); arena_attach starts an empty arena in one. */
+arena_chunk *arena_detach(arena *a);
+void arena_attach(arena *a, arena_chunk *chunk);
+arena_chunk *arena_chunk_new(size_t size); /* NULL: out of memory */
+size_t arena_chunk_size(const arena_chunk *chunk);
+arena_chunk **arena_chunk_next(arena_chunk *chunk); /* the link, for the pool's lists */
+void arena_chunk_free(arena_chunk *chunk);
 /* Aligned for any type; not zeroed. NULL when memory or the ceiling is out (a->full tells which). */
 void *arena_alloc(arena *a, size_t size);
 void *arena_zalloc(arena *a, size_t size);

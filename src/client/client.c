@@ -45,7 +45,8 @@ static genai_status make_parts(genai_client *c, const genai_client_options *opti
     status = net_tls_client_new(&c->tls, &trust, error);
     if (status != GENAI_OK) return status;
   }
-  return net_loop_new(&c->loop, error);
+  c->pool = pool_new();
+  return c->pool ? net_loop_new(&c->loop, error) : error_memory(error);
 }
 
 static genai_status make_locks(genai_client *c, genai_error *error) {
@@ -63,6 +64,7 @@ static genai_status make_locks(genai_client *c, genai_error *error) {
 
 static void destroy(genai_client *c) {
   net_loop_free(c->loop);
+  pool_drop(c->pool);
   net_tls_drop(c->tls);
   endpoint_deinit(&c->endpoint);
   ready_list_deinit(&c->ready);

@@ -7,6 +7,7 @@
 
 #include "client/endpoint.h"
 #include "client/notify.h"
+#include "client/pool.h"
 #include "genai/live.h"
 #include "net/ws.h"
 
@@ -37,6 +38,7 @@ struct genai_client {
   endpoint endpoint;
   net_tls *tls;                 /* NULL on plain connections */
   net_loop *loop;
+  message_pool *pool;           /* memory of received messages */
   const live_transport *transport;
   uv_mutex_t sessions_mutex;    /* taken before a session's mutex, never inside it */
   genai_live_session *sessions;

@@ -40,16 +40,20 @@ void inbox_append(inbox *box, inbox *more) {
 }
 
 /* An item is the first thing in its own arena, which it then holds. */
-static inbox_item *item_new(size_t reserve, size_t ceiling) {
+static inbox_item *item_new(message_pool *pool, size_t reserve, size_t ceiling) {
   arena memory;
   arena_init(&memory, ceiling);
-  if (reserve) (void)arena_reserve(&memory, reserve); /* failing that, it grows as it goes */
+  if (!pool || !pool_take(pool, &memory, reserve)) {
+    pool = NULL;
+    if (reserve) (void)arena_reserve(&memory, reserve); /* failing that, it grows as it goes */
+  }
   inbox_item *item = arena_zalloc(&memory, sizeof *item);
   if (!item) {
     arena_deinit(&memory);
     return NULL;
   }
   item->memory = memory;
+  item->pool = pool;
   item->charge = SMALL_CHARGE;
   return item;
 }
@@ -57,14 +61,17 @@ static inbox_item *item_new(size_t reserve, size_t ceiling) {
 void inbox_item_free(inbox_item *item) {
   if (!item) return;
   arena memory = item->memory;
-  arena_deinit(&memory);
+  if (item->pool)
+    pool_return(item->pool, &memory);
+  else
+    arena_deinit(&memory);
 }
 
 void genai_live_message_free(genai_live_message *message) { inbox_item_free((inbox_item *)message); }
 
 static inbox_item *item_error(const genai_error *error, size_t size) {
   size_t room = sizeof(inbox_item) + sizeof *error + 2 * sizeof(max_align_t);
-  inbox_item *item = item_new(room, room);
+  inbox_item *item = item_new(NULL, room, room);
   genai_error *copy = item ? arena_alloc(&item->memory, sizeof *copy) : NULL;
   if (!copy) {
     inbox_item_free(item);
@@ -82,11 +89,11 @@ static inbox_item *item_empty(void) {
   return item_error(&error, 0);
 }
 
-inbox_item *inbox_item_decode(const uint8_t *text, size_t size, size_t message_max) {
+inbox_item *inbox_item_decode(message_pool *pool, const uint8_t *text, size_t size, size_t message_max) {
   if (!size) return item_empty();
   /* Text, decoded blobs (three quarters of it) and the structs in one chunk. */
   size_t reserve = sizeof(inbox_item) + size + size / 4 * 3 + 2048;
-  inbox_item *item = item_new(reserve, 3 * message_max + reserve);
+  inbox_item *item = item_new(pool, reserve, 3 * message_max + reserve);
   char *copy = item ? arena_strndup(&item->memory, (const char *)text, size) : NULL;
   if (!copy) {
     inbox_item_free(item);
@@ -113,7 +120,7 @@ bool inbox_item_add_event(inbox_item *item, genai_live_event_kind kind, const ch
 }
 
 inbox_item *inbox_item_event(genai_live_event_kind kind, const char *text) {
-  inbox_item *item = item_new(0, 4096);
+  inbox_item *item = item_new(NULL, 0, 4096);
   if (item && inbox_item_add_event(item, kind, text, 0)) return item;
   inbox_item_free(item);
   return NULL;

@@ -3,6 +3,7 @@
 #define GENAI_SRC_CLIENT_INBOX_H
 
 #include "base/arena.h"
+#include "client/pool.h"
 #include "genai/live.h"
 
 /* Lives in its own arena. */
@@ -12,6 +13,7 @@ typedef struct inbox_item {
   size_t charge;              /* bytes it counts for */
   genai_error *error;         /* instead of a message */
   arena memory;
+  message_pool *pool;         /* where the memory returns to, or NULL */
 } inbox_item;
 
 typedef struct inbox {
@@ -25,8 +27,9 @@ void inbox_push(inbox *box, inbox_item *item);
 inbox_item *inbox_pop(inbox *box);            /* NULL when empty */
 void inbox_append(inbox *box, inbox *more);   /* moves all of `more` to the end */
 
-/* Decodes one received text. A text that is no valid message gives an item with an error; NULL: out of memory. */
-inbox_item *inbox_item_decode(const uint8_t *text, size_t size, size_t message_max);
+/* Decodes one received text, on the I/O thread. A text that is no valid message gives an item with an error; NULL: out of
+ * memory. */
+inbox_item *inbox_item_decode(message_pool *pool, const uint8_t *text, size_t size, size_t message_max);
 /* An item with only an event; the text is static. */
 inbox_item *inbox_item_event(genai_live_event_kind kind, const char *text);
 /* Adds an event to a decoded item; false: out of memory. */

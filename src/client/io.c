@@ -99,7 +99,8 @@ static bool carries_more(const genai_live_server_message *m) {
 static void opened(genai_live_session *s, inbox_item *item) {
   const genai_live_message *m = &item->message;
   bool show = !s->open_by_call || carries_more(m->server);
-  inbox_item *shown = show ? inbox_item_decode((const uint8_t *)m->json, m->json_size, s->client->options.message_max) : NULL;
+  inbox_item *shown = NULL;
+  if (show) shown = inbox_item_decode(s->client->pool, (const uint8_t *)m->json, m->json_size, s->client->options.message_max);
   if (shown && !s->open_by_call) inbox_item_add_event(shown, GENAI_LIVE_EVENT_OPEN, "The session is open.", 0);
   if (shown) gather(s, shown);
   if (show && !shown) lose(s);
@@ -126,7 +127,7 @@ static bool on_message(void *user, ws_opcode opcode, const uint8_t *data, size_t
   genai_live_session *s = user;
   (void)opcode; /* the service sends JSON in binary messages, its recordings in text ones */
   session_heard(&s->mind, now(s));
-  inbox_item *item = inbox_item_decode(data, size, s->client->options.message_max);
+  inbox_item *item = inbox_item_decode(s->client->pool, data, size, s->client->options.message_max);
   if (!item) {
     lose(s);
   } else if (item->error) {
