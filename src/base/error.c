@@ -28,6 +28,7 @@ const char *genai_status_text(genai_status status) {
   return "unknown status";
 }
 
+__attribute__((format(printf, 2, 0)))
 static void append(genai_error *error, const char *format, va_list args) {
   size_t used = strlen(error->message), room = sizeof error->message - used;
   int size = vsnprintf(error->message + used, room, format, args);
