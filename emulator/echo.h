@@ -1,0 +1,61 @@
+/* The echo voice: says back what it hears. What its parts (echo*.c) share. */
+#ifndef GENAI_EMULATOR_ECHO_H
+#define GENAI_EMULATOR_ECHO_H
+
+#include "emulator/answer.h"
+#include "emulator/ear.h"
+#include "emulator/functions.h"
+#include "emulator/setup.h"
+#include "emulator/turn.h"
+#include "emulator/voice.h"
+
+enum { ECHO_WAITING_MAX = 4, ECHO_CALLS_MAX = 16, ECHO_ID_MAX = 48, ECHO_QUOTE_MAX = 1000 };
+
+/* A function call that was sent. */
+typedef struct echo_call {
+  char id[ECHO_ID_MAX];
+  bool blocking;                   /* the turn waits for it, and new input cancels it */
+  bool cancelled;                  /* its answer, should it come, is passed over */
+} echo_call;
+
+typedef struct echo {
+  service *service;
+  setup setup;
+  bool set_up;
+  bool history_given;              /* historyConfig.initialHistoryInClientContent was served */
+  ear ear;
+  turn gathered;                   /* client content before its turnComplete */
+  unsigned images;                 /* video frames since the last turn */
+  turn waiting[ECHO_WAITING_MAX];  /* turns that may not interrupt; oldest first */
+  size_t waiting_count;
+  answer answer;
+  usage prompt, given;             /* of the turn under way */
+  uint64_t speak_id;               /* of the sound that is being made */
+  echo_call calls[ECHO_CALLS_MAX]; /* the newest ones, a ring */
+  size_t calls_made;
+  turn results;                    /* what functions answered so far */
+} echo;
+
+static inline bool echo_vertex(const echo *e) { return service_options_of(e->service)->backend.vertex; }
+
+/* ---- what the client says (echo_input.c) ---- */
+
+/* A client message of the right shape. */
+void echo_input(echo *e, uint64_t now_ms, json_t *message);
+
+/* ---- what is answered (echo_turn.c) ---- */
+
+void echo_uuid(echo *e, char out[ECHO_ID_MAX]);
+
+/* Answers a turn now, or later when an answer is under way. Takes over `t`, which is empty afterwards. */
+void echo_answer(echo *e, uint64_t now_ms, turn *t);
+void echo_answer_waiting(echo *e, uint64_t now_ms);
+bool echo_busy(const echo *e);
+/* New input cancels what is under way, if anything is. */
+void echo_interrupt(echo *e);
+/* A toolResponse. */
+void echo_results(echo *e, uint64_t now_ms, json_t *responses);
+/* Sends a step of the answer. */
+void echo_send_step(echo *e, const answer_step *step);
+
+#endif

@@ -1,0 +1,139 @@
+#include "emulator/service.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "emulator/voice.h"
+
+enum { REASON_MAX = 512 };
+
+struct service {
+  service_options options;
+  const voice_class *class;
+  void *voice;
+  service_action outbox[SERVICE_OUTBOX_MAX]; /* a ring; texts are owned */
+  size_t first, count;
+  char *current;                             /* the text of the action that was pulled last */
+  uint64_t random;
+  int close_code;                            /* 0: open */
+  char close_reason[REASON_MAX];
+  bool close_pulled;
+};
+
+service *service_new(const service_options *options) {
+  service *s = mem_zalloc(sizeof *s);
+  if (!s) return NULL;
+  s->options = *options;
+  s->options.backend.version = mem_strdup(options->backend.version);
+  s->options.transcript = mem_strdup(options->transcript);
+  s->random = options->seed;
+  s->class = options->recording ? &voice_replay : &voice_echo;
+  bool copied = s->options.backend.version && (s->options.transcript || !options->transcript);
+  s->voice = copied ? s->class->create(s) : NULL;
+  if (s->voice) return s;
+  service_free(s);
+  return NULL;
+}
+
+void service_free(service *s) {
+  if (!s) return;
+  if (s->voice) s->class->destroy(s->voice);
+  for (size_t i = 0; i < s->count; i++) mem_free((char *)s->outbox[(s->first + i) % SERVICE_OUTBOX_MAX].text);
+  mem_free(s->current);
+  mem_free((char *)s->options.backend.version);
+  mem_free((char *)s->options.transcript);
+  mem_free(s);
+}
+
+const service_options *service_options_of(const service *s) { return &s->options; }
+bool service_closing(const service *s) { return s->close_code != 0; }
+size_t service_backlog(const service *s) { return s->count; }
+
+/* splitmix64: any seed is a good one. */
+uint64_t service_random(service *s) {
+  uint64_t z = s->random += 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
+void service_close(service *s, int code, const char *format, ...) {
+  if (s->close_code) return;
+  s->close_code = code;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(s->close_reason, sizeof s->close_reason, format, args);
+  va_end(args);
+  /* A name that was cut in the middle of a character: RFC 6455 section 5.5.1 wants UTF-8. */
+  if (utf8_valid((const uint8_t *)s->close_reason, strlen(s->close_reason))) return;
+  for (char *c = s->close_reason; *c; c++) {
+    if ((unsigned char)*c >= 0x80) *c = '?';
+  }
+}
+
+/* Takes over `text`, which is NULL when memory ran out. */
+static void push(service *s, service_kind kind, uint64_t id, char *text, size_t size) {
+  if (text && s->count < SERVICE_OUTBOX_MAX && !s->close_code) {
+    s->outbox[(s->first + s->count++) % SERVICE_OUTBOX_MAX] =
+        (service_action){.kind = kind, .id = id, .text = text, .size = size};
+    return;
+  }
+  if (!text) service_close(s, 1011, "Internal error encountered.");
+  else service_close(s, 1011, "More than %d messages are waiting to be read.", SERVICE_OUTBOX_MAX);
+  mem_free(text);
+}
+
+void service_send(service *s, json_t *message) {
+  buf text;
+  buf_init(&text, SERVICE_MESSAGE_MAX);
+  size_t size = json_dumpb(message, NULL, 0, JSON_INDENT(2));
+  char *room = size ? (char *)buf_room(&text, size + 2) : NULL;
+  if (room) {
+    json_dumpb(message, room, size, JSON_INDENT(2));
+    memcpy(room + size, "\n", 2);
+  }
+  push(s, SERVICE_SEND, 0, room, size + 1);
+  json_decref(message);
+}
+
+void service_send_text(service *s, const char *text, size_t size) {
+  push(s, SERVICE_SEND, 0, mem_strndup(text, size), size);
+}
+
+void service_speak(service *s, uint64_t id, const char *text) {
+  push(s, SERVICE_SPEAK, id, mem_strdup(text), strlen(text));
+}
+
+void service_receive(service *s, uint64_t now_ms, const char *text, size_t size) {
+  if (!s->close_code) s->class->receive(s->voice, now_ms, text, size);
+}
+
+void service_spoken(service *s, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count) {
+  if (!s->close_code) s->class->spoken(s->voice, now_ms, id, samples, count);
+}
+
+bool service_next(service *s, uint64_t now_ms, service_action *action) {
+  mem_free(s->current);
+  s->current = NULL;
+  if (!s->count && !s->close_code) s->class->next(s->voice, now_ms);
+  if (s->count) {
+    *action = s->outbox[s->first];
+    s->current = (char *)action->text;
+    s->first = (s->first + 1) % SERVICE_OUTBOX_MAX;
+    s->count--;
+    return true;
+  }
+  if (!s->close_code || s->close_pulled) return false;
+  s->close_pulled = true;
+  *action = (service_action){.kind = SERVICE_CLOSE, .code = s->close_code, .text = s->close_reason};
+  return true;
+}
+
+uint64_t service_deadline(const service *s) {
+  if (s->count) return 0;
+  if (s->close_code) return s->close_pulled ? SERVICE_NEVER : 0;
+  return s->class->deadline(s->voice);
+}

@@ -1,0 +1,31 @@
+/* What answers in a session: the service's own view of it, shared by service.c and the voices. */
+#ifndef GENAI_EMULATOR_VOICE_H
+#define GENAI_EMULATOR_VOICE_H
+
+#include <jansson.h>
+
+#include "emulator/service.h"
+
+typedef struct voice_class {
+  void *(*create)(service *s);                /* NULL when memory is out */
+  void (*destroy)(void *voice);
+  void (*receive)(void *voice, uint64_t now_ms, const char *text, size_t size);
+  void (*spoken)(void *voice, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count);
+  void (*next)(void *voice, uint64_t now_ms); /* makes what is due, at most a message or so */
+  uint64_t (*deadline)(const void *voice);
+} voice_class;
+
+extern const voice_class voice_echo, voice_replay;
+
+const service_options *service_options_of(const service *s);
+/* Queues a message, pretty-printed as the service does; takes over `message` (NULL, when memory is out, closes with 1011). */
+void service_send(service *s, json_t *message);
+/* Queues a message as it is. */
+void service_send_text(service *s, const char *text, size_t size);
+/* Closes after what is queued. The reason is cut at 123 bytes when it is sent. The first close counts. */
+void service_close(service *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void service_speak(service *s, uint64_t id, const char *text);
+bool service_closing(const service *s);
+uint64_t service_random(service *s);
+
+#endif

@@ -1,0 +1,68 @@
+#include <string.h>
+
+#include "base/memory.h"
+#include "emulator/echo.h"
+#include "emulator/shape.h"
+
+static void *create(service *s) {
+  echo *e = mem_zalloc(sizeof *e);
+  if (!e) return NULL;
+  e->service = s;
+  answer_init(&e->answer);
+  turn_init(&e->gathered);
+  turn_init(&e->results);
+  for (size_t i = 0; i < ECHO_WAITING_MAX; i++) turn_init(&e->waiting[i]);
+  return e;
+}
+
+static void destroy(void *voice) {
+  echo *e = voice;
+  if (e->set_up) {
+    ear_deinit(&e->ear);
+    setup_deinit(&e->setup);
+  }
+  answer_deinit(&e->answer);
+  turn_deinit(&e->gathered);
+  turn_deinit(&e->results);
+  for (size_t i = 0; i < ECHO_WAITING_MAX; i++) turn_deinit(&e->waiting[i]);
+  mem_free(e);
+}
+
+static void receive(void *voice, uint64_t now_ms, const char *text, size_t size) {
+  echo *e = voice;
+  json_error_t error;
+  char reason[SHAPE_REASON_MAX];
+  json_t *message = json_loadb(text, size, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+  if (!message) {
+    service_close(e->service, 1007, "Invalid JSON payload received. %s",
+                  json_error_code(&error) == json_error_premature_end_of_input ? "Unexpected end of string." : "Unexpected token.");
+  } else if (!shape_check(message, service_options_of(e->service)->backend.version, reason)) {
+    service_close(e->service, 1007, "%s", reason);
+  } else {
+    echo_input(e, now_ms, message);
+  }
+  json_decref(message);
+}
+
+static void spoken(void *voice, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count) {
+  echo *e = voice;
+  if (e->answer.phase != ANSWER_MUTE || id != e->speak_id) return; /* it was interrupted meanwhile */
+  size_t most = e->answer.sound.ceiling / sizeof *samples;
+  audio_append(&e->answer.sound, samples, count < most ? count : most);
+  answer_begin(&e->answer, now_ms);
+}
+
+static void next(void *voice, uint64_t now_ms) {
+  echo *e = voice;
+  answer_step step;
+  if (!echo_busy(e)) echo_answer_waiting(e, now_ms);
+  if (answer_next(&e->answer, now_ms, service_options_of(e->service)->fast, &step)) echo_send_step(e, &step);
+}
+
+static uint64_t deadline(const void *voice) {
+  const echo *e = voice;
+  if (e->waiting_count && !echo_busy(e)) return 0;
+  return answer_deadline(&e->answer, service_options_of(e->service)->fast);
+}
+
+const voice_class voice_echo = {create, destroy, receive, spoken, next, deadline};
