@@ -24,7 +24,7 @@ uint8_t *buf_room(buf *b, size_t size) {
     b->failed = b->full = true;
     return NULL;
   }
-  size_t capacity = b->capacity ? b->capacity : 256;
+  size_t capacity = b->capacity ? b->capacity : b->ceiling < 256 ? b->ceiling : 256;
   while (capacity - b->size < size) capacity = capacity > b->ceiling / 2 ? b->ceiling : capacity * 2;
   uint8_t *data = mem_realloc(b->data, capacity);
   if (!data) {
