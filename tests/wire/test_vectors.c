@@ -3,7 +3,6 @@
 #include "wire/sends.h"
 #include "wire/setup.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,8 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+
+#include "json_equal.h"
 
 /* Cases in which this library knows better, each with its reason. */
 static const struct exception {
@@ -24,27 +25,6 @@ static bool is_exception(const char *name, const char *backend) {
   for (const struct exception *e = exceptions; e->name; e++)
     if (strcmp(e->name, name) == 0 && strcmp(e->backend, backend) == 0) return true;
   return false;
-}
-
-/* Numbers by value: 40 is 40.0. */
-static bool equal(const json_t *a, const json_t *b) {
-  if (json_is_number(a) && json_is_number(b)) return fabs(json_number_value(a) - json_number_value(b)) == 0;
-  if (json_typeof(a) != json_typeof(b)) return false;
-  if (json_is_array(a)) {
-    if (json_array_size(a) != json_array_size(b)) return false;
-    for (size_t i = 0; i < json_array_size(a); i++)
-      if (!equal(json_array_get(a, i), json_array_get(b, i))) return false;
-    return true;
-  }
-  if (!json_is_object(a)) return json_equal(a, b);
-  const char *key;
-  json_t *value;
-  if (json_object_size(a) != json_object_size(b)) return false;
-  json_object_foreach((json_t *)(uintptr_t)a, key, value) {
-    const json_t *other = json_object_get(b, key);
-    if (!other || !equal(value, other)) return false;
-  }
-  return true;
 }
 
 static const char *text_of(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
@@ -78,7 +58,7 @@ static bool passes(const json_t *c) {
   bool refused = json_is_true(json_object_get(c, "error"));
   json_t *expected = json_object_get(c, "expect");
   json_t *written = status == GENAI_OK ? json_loadb((const char *)out.data, out.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
-  bool pass = refused ? status == GENAI_ERROR_ARGUMENT && error.message[0] : written && equal(expected, written);
+  bool pass = refused ? status == GENAI_ERROR_ARGUMENT && error.message[0] : written && json_equal_by_value(expected, written);
   if (!pass)
     print_message("%s on %s: %.*s%s\n", text_of(c, "name"), text_of(c, "backend"), (int)out.size,
                   out.data ? (const char *)out.data : "", status == GENAI_OK ? "" : error.message);
