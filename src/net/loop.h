@@ -3,6 +3,7 @@
 #ifndef GENAI_SRC_NET_LOOP_H
 #define GENAI_SRC_NET_LOOP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +18,7 @@ typedef struct net_task net_task;
 struct net_task {
   void (*run)(net_task *task);
   net_task *next;
-  int queued; /* the loop's */
+  atomic_bool queued; /* the loop's */
 };
 
 /* Work for the end of a loop turn (flushes, publishing an inbox). Same rules; loop thread only. */
@@ -28,14 +29,15 @@ struct net_turn {
   bool queued;
 };
 
-/* A one-shot timer, loop thread only. Zero-initialise `uv` by net_timer_init; net_timer_close must be called and
- * its `closed` waited for before the memory goes. */
+/* A one-shot timer, loop thread only. */
 typedef struct net_timer net_timer;
 
 genai_status net_loop_new(net_loop **loop, genai_error *error);   /* makes and starts the thread */
-/* Stops the loop once everything on it has ended, joins the thread. Never from the loop's own thread. */
+/* Waits until everything on the loop has ended (its owners have ended or aborted it) and joins the thread. Takes NULL;
+ * never from the loop's own thread. */
 void net_loop_free(net_loop *loop);
 void net_loop_post(net_loop *loop, net_task *task);               /* any thread */
+/* Runs before the loop waits again, in the order queued; work queued by such work runs in the same turn. */
 void net_loop_at_turn_end(net_loop *loop, net_turn *turn);
 bool net_loop_is_current(const net_loop *loop);                   /* whether we are on its thread */
 uint64_t net_loop_now(const net_loop *loop);                      /* milliseconds, monotonic; loop thread: the turn's time */

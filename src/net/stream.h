@@ -22,8 +22,8 @@ typedef struct net_stream_events {
   /* Plain bytes; may be modified. Return how many were consumed: fewer than size pauses reading until
    * net_stream_resume, and the rest is handed out again then. */
   size_t (*data)(void *user, uint8_t *data, size_t size);
-  /* NULL, or asked before a read: a place for the next plain bytes (see ws_decoder_room), so that large messages are
-   * not copied twice; `room_filled` follows, returning false to have reading paused. */
+  /* NULL, or asked before a read: a place for at most *size of the next plain bytes, as ws_decoder_room gives it, so that
+   * large messages are not copied twice. When bytes came `room_filled` follows, returning false to have reading paused. */
   uint8_t *(*room)(void *user, size_t *size);
   bool (*room_filled)(void *user, size_t size);
   /* net_stream_write can take bytes again after it took fewer than offered. */
@@ -47,6 +47,10 @@ genai_status net_stream_connect(net_stream **stream, net_loop *loop, const net_s
 /* Writes as many plain bytes as may be buffered now; returns how many were taken (0..size). When fewer than size, `writable`
  * will be called. */
 size_t net_stream_write(net_stream *stream, const void *data, size_t size);
+/* The same without a copy: where the next plain bytes may be put, *size being set to how many (NULL and 0 when it is full
+ * or memory is out: `writable` will be called); then net_stream_commit says how many were. */
+uint8_t *net_stream_room(net_stream *stream, size_t *size);
+void net_stream_commit(net_stream *stream, size_t size);
 /* Whether nothing written is still waiting for the kernel. */
 bool net_stream_flushed(const net_stream *stream);
 void net_stream_pause(net_stream *stream);    /* no more `data` until resume */
