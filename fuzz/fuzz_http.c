@@ -16,7 +16,8 @@ static void must(bool truth) {
 /* ---- heads ---- */
 
 /* What a prefix says is final: more bytes change nothing but WOULD_BLOCK. */
-static void check_prefixes(bool request, const uint8_t *data, size_t size, genai_status final, const genai_error *error) {
+static void check_prefixes(bool request, const uint8_t *data, size_t size, genai_status final,
+                           const genai_error *error) {
   genai_status last = GENAI_WOULD_BLOCK;
   for (size_t n = 0; n <= size && last == GENAI_WOULD_BLOCK; n += n < 512 ? 1 : n / 4) {
     http_head head;

@@ -141,8 +141,9 @@ static const char *parse_field(http_head *head, const char *line, size_t size) {
 }
 
 static genai_status too_long(genai_error *error) {
-  return error_set(error, GENAI_ERROR_LIMIT, "The peer's HTTP head is longer than %d bytes or has more than %d header lines.",
-                   HTTP_HEAD_MAX, HTTP_FIELDS_MAX);
+  return error_set(error, GENAI_ERROR_LIMIT,
+                   "The peer's HTTP head is longer than %d bytes or has more than %d header lines.", HTTP_HEAD_MAX,
+                   HTTP_FIELDS_MAX);
 }
 
 /* One head at `data`; interim or final. */

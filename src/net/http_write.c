@@ -53,8 +53,8 @@ genai_status http_request_write(buf *out, const char *method, const char *target
                      "The request's path is empty or holds a space, a control character or a character that is not "
                      "ASCII; percent-encode it.");
   genai_status status = check_headers(headers, count, error);
-  if (status == GENAI_OK)
-    status = reserve(out, strlen(method) + strlen(target) + strlen("  HTTP/1.1\r\n") + headers_size(headers, count), error);
+  size_t line = strlen(method) + strlen(target) + strlen("  HTTP/1.1\r\n");
+  if (status == GENAI_OK) status = reserve(out, line + headers_size(headers, count), error);
   if (status != GENAI_OK) return status;
   buf_text(out, method);
   buf_byte(out, ' ');
@@ -71,7 +71,8 @@ genai_status http_response_write(buf *out, int status_code, const char *reason, 
     return error_set(error, GENAI_ERROR_ARGUMENT, "The response's status or reason is malformed.");
   genai_status status = check_headers(headers, count, error);
   snprintf(line, sizeof line, "HTTP/1.1 %03d ", status_code);
-  if (status == GENAI_OK) status = reserve(out, strlen(line) + strlen(reason) + 2 + headers_size(headers, count), error);
+  size_t size = strlen(line) + strlen(reason) + strlen("\r\n");
+  if (status == GENAI_OK) status = reserve(out, size + headers_size(headers, count), error);
   if (status != GENAI_OK) return status;
   buf_text(out, line);
   buf_text(out, reason);

@@ -83,7 +83,8 @@ static const char *parse_authority(net_url *url, const char *text, size_t size) 
   } else {
     port = size ? memchr(text, ':', size) : NULL;
     if (!port) port = end;
-    else if (memchr(port + 1, ':', (size_t)(end - port) - 1)) return "an IPv6 address must stand in brackets, as in [::1]";
+    else if (memchr(port + 1, ':', (size_t)(end - port) - 1))
+      return "an IPv6 address must stand in brackets, as in [::1]";
     what = parse_host(url, text, (size_t)(port - text));
   }
   if (what) return what;

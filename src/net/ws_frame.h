@@ -70,7 +70,7 @@ genai_status ws_decoder_feed(ws_decoder *d, uint8_t *data, size_t size, size_t *
  * 1 and at most *size bytes, *size being set to it; NULL when ws_decoder_feed must be used (no large frame is under
  * way, or memory is out, which the feed then reports). After reading n bytes into it call ws_decoder_filled. */
 uint8_t *ws_decoder_room(ws_decoder *d, size_t *size);
-/* As ws_decoder_feed, for the first `size` bytes of the room; what an event returns has no effect, for nothing is left. */
+/* As ws_decoder_feed, for the first `size` bytes of the room; an event's answer has no effect, for nothing is left. */
 genai_status ws_decoder_filled(ws_decoder *d, size_t size, genai_error *error);
 
 /* Whether nothing of a message or frame is held back (for tests and for an orderly end). */
@@ -83,7 +83,7 @@ void ws_mask(uint8_t *out, const uint8_t *in, size_t size, const uint8_t mask[4]
 /* Writes a close payload; code 0 or WS_CODE_EMPTY gives an empty one. The reason is cut at 123 bytes, at a whole
  * UTF-8 character. Returns its size; the reason must be UTF-8 or NULL. */
 size_t ws_close_payload(uint8_t out[WS_CONTROL_MAX], int code, const char *reason);
-/* Whether a close code may be sent on the wire by us (section 7.4 and IANA's registry: 1000-1003, 1007-1014, 3000-4999). */
+/* Whether we may send a close code (section 7.4 and IANA's registry: 1000-1003, 1007-1014, 3000-4999). */
 bool ws_code_sendable(int code);
 
 #endif

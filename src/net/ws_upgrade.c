@@ -74,7 +74,9 @@ genai_status ws_request_write(buf *out, const char *target, const char *host_por
 genai_status ws_response_write(buf *out, const char *key, size_t key_size, const genai_string_pair *headers,
                                size_t count, genai_error *error) {
   char accept[WS_ACCEPT_SIZE + 1];
-  const genai_string_pair own[] = {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Accept", accept}};
+  const genai_string_pair own[] = {{"Upgrade", "websocket"},
+                                   {"Connection", "Upgrade"},
+                                   {"Sec-WebSocket-Accept", accept}};
   size_t own_count = sizeof own / sizeof *own;
   genai_status status = GENAI_OK;
   ws_accept_write(accept, key, key_size);
@@ -99,10 +101,9 @@ static genai_status refuse(const char *what, genai_error *error) {
 genai_status ws_response_check(const http_head *head, const char *key, genai_error *error) {
   char expected[WS_ACCEPT_SIZE + 1];
   if (head->status != 101) {
-    genai_status status = error_set(error, GENAI_ERROR_HTTP, "The server refused the WebSocket upgrade with HTTP status %d.",
-                                    head->status);
+    error_set(error, GENAI_ERROR_HTTP, "The server refused the WebSocket upgrade with HTTP status %d.", head->status);
     if (error) error->http_status = head->status;
-    return status;
+    return GENAI_ERROR_HTTP;
   }
   ws_accept_write(expected, key, strlen(key));
   if (!expected[0]) return no_digest(error);
@@ -114,13 +115,16 @@ genai_status ws_response_check(const http_head *head, const char *key, genai_err
     return refuse("its Connection header does not name Upgrade", error);
   if (!accept) return refuse("there is not one Sec-WebSocket-Accept header", error);
   if (!http_slice_is(*accept, expected))
-    return refuse("its Sec-WebSocket-Accept does not answer our key, so it comes from a cache or from no WebSocket server", error);
-  if (http_head_field(head, "Sec-WebSocket-Extensions", 0)) return refuse("it uses an extension that was not asked for", error);
-  if (http_head_field(head, "Sec-WebSocket-Protocol", 0)) return refuse("it uses a subprotocol that was not asked for", error);
+    return refuse("its Sec-WebSocket-Accept does not answer our key, so it comes from a cache or from no WebSocket "
+                  "server", error);
+  if (http_head_field(head, "Sec-WebSocket-Extensions", 0))
+    return refuse("it uses an extension that was not asked for", error);
+  if (http_head_field(head, "Sec-WebSocket-Protocol", 0))
+    return refuse("it uses a subprotocol that was not asked for", error);
   return GENAI_OK;
 }
 
-/* 16 bytes in base64: 22 digits, the last of which holds 2 bits, and "==" (section 4.1, item 7 of the client's list). */
+/* 16 bytes in base64: 22 digits, the last of which holds 2 bits, and "==" (section 4.1, the client's item 7). */
 static bool is_key(http_slice key) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   if (key.size != WS_KEY_SIZE || memcmp(key.data + 22, "==", 2) != 0) return false;

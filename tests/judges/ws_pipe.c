@@ -258,7 +258,8 @@ static int take_one(const char *port) {
 }
 
 static int usage(void) {
-  fputs("usage: ws_pipe [--fragment N] [--max N] [--close CODE[:TEXT]] [--ping TEXT] client URL | server PORT\n", stderr);
+  fputs("usage: ws_pipe [--fragment N] [--max N] [--close CODE[:TEXT]] [--ping TEXT] client URL | server PORT\n",
+        stderr);
   return 2;
 }
 
