@@ -1,6 +1,7 @@
 /* What a whole session costs beside the bare TLS floor: the same bytes, the same peer in another process, one run.
  *
  *   bench_session [receive|send|all] [MESSAGES]
+ *   bench_session session receive|send MESSAGES PORT CA_FILE|-   (one figure, against a running bench_peer)
  *
  * receive: 11,520-byte-PCM messages over TLS 1.3, audio bytes in the application's hand, against a loop of SSL_read.
  * send: 3,200-byte chunks at full speed, against SSL_write of ready frames batched to full records. */
@@ -34,21 +35,21 @@ static double cpu_seconds(void) {
 
 typedef struct floor_link { int fd; SSL_CTX *context; SSL *ssl; } floor_link;
 
-static floor_link floor_open(const peer *p, const char *query) {
+static floor_link floor_open(const peer *p, const char *task) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)p->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   floor_link l = {.fd = socket(AF_INET, SOCK_STREAM, 0), .context = SSL_CTX_new(TLS_client_method())};
   char request[512], answer[1024];
-  /* An empty masked text frame stands for the setup; the peer reads whatever comes. */
-  static const unsigned char setup[] = {0x81, 0x80, 0, 0, 0, 0};
+  unsigned char setup[64] = {0x81, (unsigned char)(0x80 | strlen(task)), 0, 0, 0, 0};
+  memcpy(setup + 6, task, strlen(task));
   if (connect(l.fd, (struct sockaddr *)&address, sizeof address)) die("the peer is not there");
   l.ssl = SSL_new(l.context);
   SSL_set_fd(l.ssl, l.fd);
   if (SSL_connect(l.ssl) != 1) die("no TLS");
-  int size = snprintf(request, sizeof request, "GET /ws?%s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", query);
+  int size = snprintf(request, sizeof request, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
   SSL_write(l.ssl, request, size);
   if (SSL_read(l.ssl, answer, sizeof answer) <= 0) die("no answer");
-  SSL_write(l.ssl, setup, sizeof setup);
+  SSL_write(l.ssl, setup, (int)(6 + strlen(task)));
   return l;
 }
 
@@ -60,9 +61,9 @@ static void floor_close(floor_link *l) {
 
 static double floor_receive(const peer *p, long messages, size_t message_size) {
   static char data[64 * 1024];
-  char query[32];
-  snprintf(query, sizeof query, "pour=%ld", messages);
-  floor_link l = floor_open(p, query);
+  char task[32];
+  snprintf(task, sizeof task, "pour=%ld", messages);
+  floor_link l = floor_open(p, task);
   double start = cpu_seconds();
   unsigned long long left = (unsigned long long)messages * (message_size + 4);
   while (left) {
@@ -91,14 +92,14 @@ static double floor_send(const peer *p, long messages, const char *frame, size_t
 
 /* ---- the session ---- */
 
-static genai_live_session *open_session(const peer *p, const char *query, genai_client **client) {
+static genai_live_session *open_session(const peer *p, const char *task, genai_client **client) {
   genai_error error = {0};
   genai_live_session *session = NULL;
-  char url[128];
-  snprintf(url, sizeof url, "https://127.0.0.1:%d/?%s", p->port, query);
+  char url[64];
+  snprintf(url, sizeof url, "%s://127.0.0.1:%d", p->tls ? "https" : "http", p->port);
   genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = p->ca_file};
   if (genai_client_new(client, &options, &error) != GENAI_OK ||
-      genai_live_connect(*client, &(genai_live_connect_params){.model = "bench"}, &session, NULL, &error) != GENAI_OK)
+      genai_live_connect(*client, &(genai_live_connect_params){.model = task}, &session, NULL, &error) != GENAI_OK)
     die(error.message);
   return session;
 }
@@ -107,10 +108,10 @@ static double session_receive(const peer *p, long messages) {
   genai_client *client;
   genai_live_message *message;
   genai_error error = {0};
-  char query[32];
-  snprintf(query, sizeof query, "pour=%ld", messages);
+  char task[32];
+  snprintf(task, sizeof task, "pour=%ld", messages);
   double start = 0;
-  genai_live_session *session = open_session(p, query, &client);
+  genai_live_session *session = open_session(p, task, &client);
   start = cpu_seconds();
   unsigned long long bytes = 0;
   genai_status status;
@@ -158,7 +159,19 @@ static void report(const char *what, double *floor, double *session, long messag
   fflush(stdout);
 }
 
+/* One figure for comparisons with other clients: microseconds of CPU a message. */
+static int one(char **argv) {
+  long messages = atol(argv[3]);
+  peer p = {.port = atoi(argv[4]), .tls = strcmp(argv[5], "-") != 0};
+  if (messages < 1) die("the number of messages is no number");
+  if (p.tls) snprintf(p.ca_file, sizeof p.ca_file, "%s", argv[5]);
+  double used = strcmp(argv[2], "send") ? session_receive(&p, messages) : session_send(&p, messages);
+  printf("%.2f\n", used / (double)messages * 1e6);
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc == 6 && !strcmp(argv[1], "session")) return one(argv);
   const char *what = argc > 1 ? argv[1] : "all";
   long messages = argc > 2 ? atol(argv[2]) : 40000;
   double floor[RUNS], session[RUNS];

@@ -114,17 +114,37 @@ static int pour(link_end *l, long count) {
   return failed;
 }
 
+/* Skips masked frames until the client's close frame, and answers that. */
 static void sink(link_end *l) {
-  char *rest = malloc(READ_SIZE);
-  /* The client's masked close frame ends a read; it then waits for ours. */
-  for (ssize_t n; (n = get(l, rest, READ_SIZE)) > 0;) {
-    if (n >= 8 && (unsigned char)rest[n - 8] == 0x88 && (unsigned char)rest[n - 7] == 0x82) {
-      unsigned char close_frame[4] = {0x88, 2, 0x03, 0xE8};
-      put(l, close_frame, sizeof close_frame);
-      break;
+  static const unsigned char close_frame[4] = {0x88, 2, 0x03, 0xE8};
+  unsigned char *data = malloc(READ_SIZE), header[14];
+  size_t have = 0, need = 2;
+  uint64_t left = 0;
+  for (ssize_t n; (n = get(l, data, READ_SIZE)) > 0;) {
+    for (size_t i = 0; i < (size_t)n;) {
+      if (left) {
+        size_t skip = left < (size_t)n - i ? (size_t)left : (size_t)n - i;
+        left -= skip;
+        i += skip;
+        continue;
+      }
+      header[have++] = data[i++];
+      if (have < need) continue;
+      unsigned size = header[1] & 127u;
+      need = 6u + (size == 126 ? 2u : size == 127 ? 8u : 0u);
+      if (have < need) continue;
+      left = size < 126 ? size : 0;
+      for (size_t k = 2; k < need - 4; k++) left = left << 8 | header[k];
+      if ((header[0] & 15) == 8) {
+        put(l, close_frame, sizeof close_frame);
+        goto end;
+      }
+      have = 0;
+      need = 2;
     }
   }
-  free(rest);
+end:
+  free(data);
 }
 
 /* ---- the upgrade ---- */
@@ -149,18 +169,38 @@ static int upgrade(link_end *l, char *request, size_t room) {
   return put(l, answer, (size_t)size);
 }
 
+/* The client's first message: one masked frame of less than 64 KB. */
+static int read_setup(link_end *l, unsigned char *frame, size_t room) {
+  size_t used = 0, header = 2, size = 0;
+  while (used < header + 4 || used < header + 4 + size) {
+    ssize_t n = get(l, frame + used, room - 1 - used);
+    if (n <= 0) return -1;
+    used += (size_t)n;
+    if (used < 4) continue;
+    size = frame[1] & 127u;
+    header = size == 126 ? 4 : 2;
+    if (size == 126) size = (size_t)frame[2] << 8 | frame[3];
+  }
+  unsigned char mask[4];
+  memcpy(mask, frame + header, sizeof mask);
+  for (size_t i = 0; i < size; i++) frame[i] = frame[header + 4 + i] ^ mask[i % 4];
+  frame[size] = '\0';
+  return 0;
+}
+
 static void *serve(void *argument) {
   link_end l = {(int)(intptr_t)argument, NULL};
-  char request[8192] = "", setup[8192];
+  char request[8192] = "";
+  unsigned char setup[8192];
   static const unsigned char complete[] = "\x82\x14{\"setupComplete\":{}}";
   if (context) {
     l.ssl = SSL_new(context);
     SSL_set_fd(l.ssl, l.fd);
     if (SSL_accept(l.ssl) != 1) goto end;
   }
-  if (upgrade(&l, request, sizeof request) || get(&l, setup, sizeof setup) <= 0) goto end;
+  if (upgrade(&l, request, sizeof request) || read_setup(&l, setup, sizeof setup)) goto end;
   if (put(&l, complete, sizeof complete - 1)) goto end;
-  const char *count = strstr(request, "pour=");
+  const char *count = strstr((const char *)setup, "pour=");
   if (count)
     pour(&l, atol(count + 5));
   else
@@ -209,6 +249,7 @@ int peer_start(peer *p, int tls) {
     return -1;
   }
   p->port = ntohs(address.sin_port);
+  p->tls = tls;
   snprintf(p->ca_file, sizeof p->ca_file, "/tmp/genai-bench-%d.pem", p->port);
   p->pid = fork();
   if (p->pid < 0) return -1;

@@ -1,7 +1,7 @@
-/* The other end of the benchmarks, in a process of its own: a TLS WebSocket server that either pours ready-made audio messages
- * into the client or reads whatever it is sent. What it does is asked in the query of the upgrade request:
- *   ?pour=N   after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
- *   ?sink     after setupComplete reads and counts until the client closes */
+/* The other end of the benchmarks, in a process of its own: a WebSocket server, over TLS or plain, that either pours ready-made
+ * audio messages into the client or reads whatever it is sent. The model's name in the setup says what it does:
+ *   pour=N    after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
+ *   sink      after setupComplete reads until the client closes */
 #ifndef GENAI_BENCH_PEER_H
 #define GENAI_BENCH_PEER_H
 
@@ -14,6 +14,7 @@ enum { PEER_PCM_SIZE = 11520 };
 typedef struct peer {
   pid_t pid;
   int port;
+  int tls;
   char ca_file[64]; /* PEM of its self-signed certificate, removed by peer_stop */
 } peer;
 
