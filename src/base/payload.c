@@ -2,20 +2,30 @@
 
 #include "base/memory.h"
 
-payload *payload_adopt(uint8_t *data, size_t size) {
-  payload *p = mem_alloc(sizeof *p);
-  if (!p) return NULL;
+void payload_begin(buf *b, size_t ceiling, size_t expected) {
+  buf_init(b, ceiling + sizeof(payload));
+  if (expected > ceiling) expected = ceiling;
+  if (buf_room(b, sizeof(payload) + expected)) buf_commit(b, sizeof(payload));
+}
+
+payload *payload_end(buf *b) {
+  if (b->failed || b->size < sizeof(payload)) return NULL;
+  payload *p = (payload *)(void *)b->data;
   atomic_init(&p->references, 1);
-  p->kind = 0;
-  p->size = size;
-  p->data = data;
+  p->responses = 0;
+  p->next = NULL;
+  p->size = b->size - sizeof *p;
+  p->data = b->data + sizeof *p;
+  buf_init(b, b->ceiling);
   return p;
 }
 
 payload *payload_copy(const void *data, size_t size) {
-  uint8_t *copy = mem_dup(data, size);
-  payload *p = copy ? payload_adopt(copy, size) : NULL;
-  if (!p) mem_free(copy);
+  buf b;
+  payload_begin(&b, size, size);
+  buf_append(&b, data, size);
+  payload *p = payload_end(&b);
+  if (!p) buf_deinit(&b);
   return p;
 }
 
@@ -25,7 +35,5 @@ payload *payload_hold(payload *p) {
 }
 
 void payload_drop(payload *p) {
-  if (!p || atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) != 1) return;
-  mem_free(p->data);
-  mem_free(p);
+  if (p && atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) == 1) mem_free(p);
 }

@@ -4,19 +4,22 @@
 #define GENAI_SRC_BASE_PAYLOAD_H
 
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
+
+#include "base/buf.h"
 
 typedef struct payload {
   atomic_uint references;
-  uint8_t kind;         /* the session's class of the message (session.h) */
+  uint8_t responses;     /* function calls that it answers */
+  struct payload *next;  /* of the one queue that it stands in */
   size_t size;
-  uint8_t *data;
+  const uint8_t *data;   /* behind this head, in the same memory */
 } payload;
 
-/* Takes over `data` (from mem_alloc) with one reference; NULL when memory is out (data stays the caller's). */
-payload *payload_adopt(uint8_t *data, size_t size);
-payload *payload_copy(const void *data, size_t size);
+/* A message is encoded into a buffer that begins with room for the head: one allocation a message when `expected` bytes suffice.
+ * After payload_end (NULL: the buffer had failed) the buffer is empty; before it, buf_deinit gives up. */
+void payload_begin(buf *b, size_t ceiling, size_t expected);
+payload *payload_end(buf *b);
+payload *payload_copy(const void *data, size_t size); /* NULL when memory is out */
 payload *payload_hold(payload *p);
 void payload_drop(payload *p); /* takes NULL; any thread */
 

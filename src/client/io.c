@@ -28,19 +28,24 @@ static void on_timer(void *user) {
 
 /* ---- out ---- */
 
+/* Room in the outbox for which waiting senders are woken. */
+enum { ROOM_ENOUGH = 64 << 10 };
+
 /* Gives the transport what waits, as much as it takes. */
 static void pump(genai_live_session *s) {
   size_t sent = 0;
   if (!s->ws || s->close_sent || (s->mind.phase != SESSION_OPEN && s->mind.phase != SESSION_CLOSING)) return;
-  for (outbox_item *item; (item = s->sending.head) && s->transport->send(s->ws, item->payload);) {
-    sent += item->payload->size;
-    session_answered(&s->mind, item->responses);
-    outbox_item_free(outbox_pop(&s->sending));
+  for (payload *message; (message = s->sending.head) && s->transport->send(s->ws, message);) {
+    sent += message->size;
+    session_answered(&s->mind, message->responses);
+    payload_drop(outbox_pop(&s->sending));
   }
   if (sent) {
     uv_mutex_lock(&s->mutex);
     s->out_bytes -= sent;
-    uv_cond_broadcast(&s->changed);
+    /* Not for every message that leaves: a wake-up costs more than a send. */
+    size_t max = s->client->options.outbox_max, enough = max / 4 < ROOM_ENOUGH ? max / 4 : ROOM_ENOUGH;
+    if (s->senders && (!s->out_bytes || s->out_bytes + enough <= max)) uv_cond_broadcast(&s->changed);
     if (s->writable_wanted && s->out_bytes <= s->client->options.outbox_max / 2) {
       inbox_item *event = inbox_item_event(GENAI_LIVE_EVENT_WRITABLE, "There is room for sends again.");
       if (event) {

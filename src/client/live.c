@@ -31,16 +31,12 @@ void live_publish(genai_live_session *s, inbox *more) {
 
 static genai_status encode_setup(payload **out, const genai_live_connect_params *params, genai_error *error) {
   buf b;
-  buf_init(&b, SETUP_MAX);
+  payload_begin(&b, SETUP_MAX, 0);
   wire_setup_params p = {.backend = WIRE_BACKEND_GEMINI, .model = params->model, .config = params->config,
                          .config_json = params->config_json, .setup_json = params->setup_json};
   genai_status status = wire_setup_write(&b, &p, error);
-  if (status == GENAI_OK) {
-    *out = payload_adopt(b.data, b.size);
-    if (*out) return GENAI_OK;
-    status = error_memory(error);
-  }
-  buf_deinit(&b);
+  if (status == GENAI_OK && !(*out = payload_end(&b))) status = error_memory(error);
+  if (status != GENAI_OK) buf_deinit(&b);
   return status;
 }
 

@@ -7,14 +7,8 @@
 #include "session/session.h"
 
 /* Encoded messages on their way out, oldest first. */
-typedef struct outbox_item {
-  struct outbox_item *next;
-  payload *payload;
-  uint8_t responses; /* function calls that this message answers */
-} outbox_item;
-
 typedef struct outbox {
-  outbox_item *head, **tail;
+  payload *head, **tail;
 } outbox;
 
 struct genai_live_session {
@@ -33,6 +27,7 @@ struct genai_live_session {
   notify fd;
   outbox outbox;             /* not yet taken by the I/O thread */
   size_t out_bytes;          /* of everything not yet given to the transport */
+  unsigned senders;          /* waiting for room in the outbox */
   unsigned lost;             /* messages dropped for want of memory */
   unsigned calls;            /* public calls in flight */
   bool posted;               /* `task` is under way */
@@ -78,10 +73,9 @@ void live_publish(genai_live_session *s, inbox *more);
 /* With the mutex held: whether genai_live_receive would not wait. */
 bool live_has_news(const genai_live_session *s);
 
-outbox_item *outbox_pop(outbox *box);
+payload *outbox_pop(outbox *box); /* NULL when empty */
 void outbox_init(outbox *box);
-void outbox_push(outbox *box, outbox_item *item);
+void outbox_push(outbox *box, payload *message); /* takes the reference over */
 void outbox_deinit(outbox *box);
-void outbox_item_free(outbox_item *item);
 
 #endif

@@ -13,27 +13,22 @@ enum { SEND_MAX = 64 << 20 };
 
 void outbox_init(outbox *box) { *box = (outbox){.tail = &box->head}; }
 
-void outbox_push(outbox *box, outbox_item *item) {
-  item->next = NULL;
-  *box->tail = item;
-  box->tail = &item->next;
+void outbox_push(outbox *box, payload *message) {
+  message->next = NULL;
+  *box->tail = message;
+  box->tail = &message->next;
 }
 
-outbox_item *outbox_pop(outbox *box) {
-  outbox_item *item = box->head;
-  if (!item) return NULL;
-  box->head = item->next;
+payload *outbox_pop(outbox *box) {
+  payload *message = box->head;
+  if (!message) return NULL;
+  box->head = message->next;
   if (!box->head) box->tail = &box->head;
-  return item;
-}
-
-void outbox_item_free(outbox_item *item) {
-  payload_drop(item->payload);
-  mem_free(item);
+  return message;
 }
 
 void outbox_deinit(outbox *box) {
-  for (outbox_item *item; (item = outbox_pop(box));) outbox_item_free(item);
+  for (payload *message; (message = outbox_pop(box));) payload_drop(message);
 }
 
 /* With the mutex held. */
@@ -51,7 +46,7 @@ static genai_status closed(const genai_live_session *s, genai_error *error) {
   return status;
 }
 
-static genai_status queue(genai_live_session *s, outbox_item *item, const genai_wait *wait, genai_error *error) {
+static genai_status queue(genai_live_session *s, payload *message, const genai_wait *wait, genai_error *error) {
   genai_status status = GENAI_OK;
   waiter w;
   if (wait && wait->cancel && genai_cancel_fired(wait->cancel))
@@ -60,14 +55,16 @@ static genai_status queue(genai_live_session *s, outbox_item *item, const genai_
     return error_set(error, GENAI_ERROR_THREAD, "On the library's own threads a send needs GENAI_NO_WAIT.");
   waiter_begin(&w, wait, &s->mutex, &s->changed);
   live_enter(s);
-  while (status == GENAI_OK && !s->ended && !s->close_wanted && !has_room(s, item->payload->size)) {
+  while (status == GENAI_OK && !s->ended && !s->close_wanted && !has_room(s, message->size)) {
+    s->senders++;
     status = waiter_wait(&w, "The send (the outbox is full; nothing was queued)", error);
+    s->senders--;
     if (status == GENAI_WOULD_BLOCK) s->writable_wanted = true;
   }
   if (status == GENAI_OK && (s->ended || s->close_wanted)) status = closed(s, error);
   if (status == GENAI_OK) {
-    s->out_bytes += item->payload->size;
-    outbox_push(&s->outbox, item);
+    s->out_bytes += message->size;
+    outbox_push(&s->outbox, message);
     live_post(s);
   }
   live_leave(s);
@@ -78,28 +75,25 @@ static genai_status queue(genai_live_session *s, outbox_item *item, const genai_
 /* Queues the encoded message in `b` if `status` says that it was encoded; frees what was not queued. */
 static genai_status finish(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
                            genai_error *error) {
-  outbox_item *item = NULL;
-  if (status == GENAI_OK) {
-    item = mem_zalloc(sizeof *item);
-    if (item) item->payload = payload_adopt(b->data, b->size);
-    if (item && item->payload) {
-      item->responses = responses > UINT8_MAX ? UINT8_MAX : (uint8_t)responses;
-      status = queue(s, item, wait, error);
-      if (status != GENAI_OK) outbox_item_free(item);
-      return status;
-    }
-    status = error_memory(error);
+  payload *message = status == GENAI_OK ? payload_end(b) : NULL;
+  if (!message) {
+    buf_deinit(b);
+    return status == GENAI_OK ? error_memory(error) : status;
   }
-  mem_free(item);
-  buf_deinit(b);
+  message->responses = responses > UINT8_MAX ? UINT8_MAX : (uint8_t)responses;
+  status = queue(s, message, wait, error);
+  if (status != GENAI_OK) payload_drop(message);
   return status;
 }
+
+/* What a blob will need: base64 and some names around it. */
+static size_t blob_size(const genai_blob *blob) { return blob ? blob->data.size / 3 * 4 + 192 : 0; }
 
 genai_status genai_live_send_client_content(genai_live_session *session,
                                             const genai_live_client_content *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  buf_init(&b, SEND_MAX);
+  payload_begin(&b, SEND_MAX, 0);
   genai_status status = wire_client_content_write(&b, WIRE_BACKEND_GEMINI, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
@@ -108,7 +102,7 @@ genai_status genai_live_send_realtime_input(genai_live_session *session,
                                             const genai_live_send_realtime_input_parameters *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  buf_init(&b, SEND_MAX);
+  payload_begin(&b, SEND_MAX, blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
   genai_status status = wire_realtime_input_write(&b, WIRE_BACKEND_GEMINI, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
@@ -117,7 +111,7 @@ genai_status genai_live_send_tool_response(genai_live_session *session,
                                            const genai_live_client_tool_response *params, const genai_wait *wait,
                                            genai_error *error) {
   buf b;
-  buf_init(&b, SEND_MAX);
+  payload_begin(&b, SEND_MAX, 0);
   genai_status status = wire_tool_response_write(&b, WIRE_BACKEND_GEMINI, params, error);
   return finish(session, status, &b, params->function_responses.count, wait, error);
 }
@@ -126,7 +120,7 @@ genai_status genai_live_send_context_update(genai_live_session *session,
                                             const genai_live_client_context_update *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  buf_init(&b, SEND_MAX);
+  payload_begin(&b, SEND_MAX, 0);
   genai_status status = wire_context_update_write(&b, WIRE_BACKEND_GEMINI, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
@@ -135,7 +129,7 @@ genai_status genai_live_send_json(genai_live_session *session, genai_live_send_k
                                   const genai_wait *wait, genai_error *error) {
   buf b;
   size_t responses = 0;
-  buf_init(&b, SEND_MAX);
+  payload_begin(&b, SEND_MAX, 0);
   genai_status status = wire_send_json_write(&b, WIRE_BACKEND_GEMINI, kind, params_json, strlen(params_json), &responses, error);
   return finish(session, status, &b, responses, wait, error);
 }
