@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "net/http.h"
 
-enum { TARGET_MAX = 16 * 1024, HEADER_MAX = 64 * 1024, OWN_HEADERS = 3 };
+enum { PEER_MAX = 512, TARGET_MAX = 16 * 1024, HEADER_MAX = 64 * 1024, OWN_HEADERS = 3 };
 
 static const char DEFAULT_BASE[] = "https://generativelanguage.googleapis.com";
 static const char TOKEN_PREFIX[] = "auth_tokens/";
@@ -59,6 +59,16 @@ static genai_status make_target(endpoint *e, const net_url *url, const char *ver
   e->target = text ? mem_strdup(text) : NULL;
   buf_deinit(&b);
   return e->target ? GENAI_OK : error_memory(error);
+}
+
+static genai_status make_peer(endpoint *e, genai_error *error) {
+  buf b;
+  buf_init(&b, PEER_MAX);
+  buf_format(&b, "%s port %d", e->host, e->port);
+  const char *text = buf_cstr(&b);
+  e->peer = text ? mem_strdup(text) : NULL;
+  buf_deinit(&b);
+  return e->peer ? GENAI_OK : error_memory(error);
 }
 
 static bool add(endpoint *e, const char *name, const char *before, const char *value, size_t size) {
@@ -128,14 +138,15 @@ genai_status endpoint_init(endpoint *e, const genai_client_options *options, gen
   if ((status = net_url_parse(&url, url_text, error)) != GENAI_OK) goto end;
   if (!url.tls && !net_host_is_loopback(url.host) && !options->dangerously_allow_plain_credentials) {
     status = error_set(error, GENAI_ERROR_INSECURE,
-                       "The base URL %s://%s would send the API key in the clear over the network. Use https, or set "
-                       "dangerously_allow_plain_credentials.", url.scheme, url.host);
+                       "The base URL would send the API key in the clear over the network, by %s to %s port %d. Use %ss, or set "
+                       "dangerously_allow_plain_credentials.", url.scheme, url.host, url.port, url.scheme);
     goto end;
   }
   e->host = mem_strdup(url.host);
   e->port = url.port;
   e->tls = url.tls;
   if (!e->host) status = error_memory(error);
+  if (status == GENAI_OK) status = make_peer(e, error);
   if (status == GENAI_OK) status = make_target(e, &url, version, token, error);
   if (status == GENAI_OK) status = make_headers(e, &options->headers, key, token, error);
 end:
@@ -152,6 +163,7 @@ void endpoint_deinit(endpoint *e) {
   }
   mem_free(e->headers);
   mem_free(e->host);
+  mem_free(e->peer);
   mem_free(e->target);
   *e = (endpoint){0};
 }

@@ -6,6 +6,7 @@
 
 typedef struct endpoint {
   char *host;
+  char *peer;                 /* "HOST port N", for sentences */
   int port;
   bool tls;
   char *target;               /* path and query of the upgrade */

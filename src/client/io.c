@@ -212,7 +212,8 @@ static void apply(genai_live_session *s, session_step step, inbox_item *item) {
 static void begin(genai_live_session *s) {
   genai_client *c = s->client;
   genai_error error = {0};
-  session_settings settings = {.connect_timeout = s->mind.settings.connect_timeout,
+  session_settings settings = {.peer = c->endpoint.peer,
+                               .connect_timeout = s->mind.settings.connect_timeout,
                                .close_timeout = c->options.close_timeout_ms,
                                .keepalive = c->options.keepalive_ms == UINT32_MAX ? SESSION_NEVER : c->options.keepalive_ms,
                                .keepalive_timeout = c->options.keepalive_timeout_ms};

@@ -97,7 +97,7 @@ static const char *check_start(bool request, const uint8_t *data, size_t size) {
   static const char version[] = "HTTP/1.";
   size_t n = size < sizeof version - 1 ? size : sizeof version - 1;
   if (data[0] == 0x15 || data[0] == 0x16) return "it speaks TLS where plain text was expected";
-  if (!request) return memcmp(data, version, n) == 0 ? NULL : "its answer does not start with HTTP/1.";
+  if (!request) return memcmp(data, version, n) == 0 ? NULL : "its answer does not start with \"HTTP/1\"";
   for (size_t i = 0; i < size && data[i] != ' '; i++)
     if (!is_token_char((char)data[i])) return "its request does not start with a method";
   return NULL;

@@ -229,6 +229,7 @@ static const char *advice(long verify) {
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
   case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+  case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* an issuer of the same name with another key: yesterday's CA file */
     return "If you trust its issuer, name the issuer's certificate as a CA file; otherwise somebody may be listening in.";
   default: return "Somebody may be listening in.";
   }

@@ -36,11 +36,15 @@ genai_status tls_trust_load(SSL_CTX *context, const net_tls_options *options, ge
   }
   ERR_clear_error();
   if (file && SSL_CTX_load_verify_file(context, file) != 1) {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    return error_set(error, GENAI_ERROR_CERTIFICATE,
-                     "The file of trusted certificates %s could not be read: %s. Name another one, or install the "
-                     "system's certificates (package ca-certificates).",
-                     file, reason ? reason : "it holds no PEM certificate");
+    unsigned long code = ERR_peek_error(); /* the first is the cause */
+    int os_error = ERR_SYSTEM_ERROR(code) ? ERR_GET_REASON(code) : 0;
+    const char *reason = os_error ? strerror(os_error) : ERR_reason_error_string(code);
+    error_set(error, GENAI_ERROR_CERTIFICATE,
+              "The file of trusted certificates %s could not be read: %s. Name another one, or install the "
+              "system's certificates (package ca-certificates).",
+              file, reason ? reason : "it holds no PEM certificate");
+    if (error) error->os_error = os_error;
+    return GENAI_ERROR_CERTIFICATE;
   }
   if (dir && SSL_CTX_load_verify_dir(context, dir) != 1) return error_memory(error);
   return GENAI_OK;

@@ -1,5 +1,4 @@
-/* What a close means: code, reason and moment become a status and a sentence of advice. The texts are those that the service is
- * known to give; the first row that fits wins. */
+/* What an end means: code, reason and moment become a status and a sentence of advice. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@ typedef struct advice {
   const char *text;
 } advice;
 
+/* The texts are those that the service is known to give; the first row that fits wins. */
 static const advice advices[] = {
     {0, "api key expired", "Renew the API key."},
     {0, "api key not valid", "Check the API key."},
@@ -29,16 +29,30 @@ static const advice advices[] = {
     {1011, "", "An error inside the service; connecting again usually helps."},
     {1012, "", "The service restarts; connect again."},
     {1013, "", "The service is overloaded; connect again after a pause."},
-    {1006, "", "Connect again; check the network if this comes back."},
 };
 
+/* What to do about an HTTP status of a refused upgrade; an {"error":...} answer has the same numbers. */
+static const char *advise_status(int status) {
+  switch (status) {
+  case 401: return "Check the API key.";
+  case 403: return "Check what the API key may do: the project's access, the API being enabled, the key's restrictions.";
+  case 404: return "Check the base URL and the API version.";
+  case 429: return "The project's quota or number of concurrent sessions is used up; wait, or ask for more.";
+  }
+  if (status >= 500) return "The trouble is inside the service; connect again after a pause.";
+  if (status >= 300 && status < 400) return "Redirects are not followed. Check the base URL.";
+  return "Check the base URL and the API version: a Live API server answers with 101.";
+}
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+
 static bool contains(const char *text, const char *part) {
-  char lower[124];
-  size_t size = strlen(text);
-  if (size >= sizeof lower) size = sizeof lower - 1;
-  for (size_t i = 0; i < size; i++) lower[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i];
-  lower[size] = '\0';
-  return strstr(lower, part) != NULL;
+  for (; *text; text++) {
+    size_t i = 0;
+    while (part[i] && lower(text[i]) == part[i]) i++;
+    if (!part[i]) return true;
+  }
+  return false;
 }
 
 static const char *advise(int code, const char *reason) {
@@ -49,19 +63,62 @@ static const char *advise(int code, const char *reason) {
   return NULL;
 }
 
-void session_explain_close(genai_error *end, int code, const char *reason, const char *when, bool graceful) {
-  const char *quote = reason[0] ? "\"" : "";
+/* Whether a text that is not ours ends as a sentence does. */
+static bool ends_sentence(const char *text) {
+  size_t size = strlen(text);
+  return size && strchr(".!?", text[size - 1]);
+}
+
+static void add(genai_error *end, const char *text) {
+  error_append(end, "%s %s", ends_sentence(end->message) ? "" : ".", text);
+}
+
+void session_explain_close(genai_error *end, const char *peer, int code, const char *reason, const char *when, bool graceful) {
   const char *text = advise(code, reason);
-  if (graceful) {
-    error_set(end, GENAI_CLOSED, "The service closed the session with code %d%s%s%s%s.", code, reason[0] ? " and reason " : "",
-              quote, reason, quote);
-  } else if (code == 1006) {
-    error_set(end, GENAI_ERROR_LOST, "The connection was lost %s: it ended without a close frame.", when);
-  } else {
-    error_set(end, GENAI_ERROR_REFUSED, "The service closed the session %s with code %d%s%s%s%s.", when, code,
-              reason[0] ? " and reason " : ", without a reason", quote, reason, quote);
-  }
-  if (!graceful && text) error_append(end, " %s", text);
+  error_set(end, graceful ? GENAI_CLOSED : GENAI_ERROR_REFUSED, "%s closed the session %s with code %d", peer, when, code);
+  if (reason[0]) error_append(end, ": \"%s\"", reason);
+  if (!ends_sentence(reason)) error_append(end, ".");
+  if (!graceful)
+    error_append(end, " %s", text ? text : "Connect again; if this comes back, check the config and what was sent last.");
   end->close_code = code;
   snprintf(end->close_reason, sizeof end->close_reason, "%s", reason);
+}
+
+void session_explain_loss(genai_error *end, const genai_error *why, const char *when) {
+  error_set(end, GENAI_ERROR_LOST, "%s This was %s. Connect again; check the network if this comes back.", why->message, when);
+  end->os_error = why->os_error;
+  end->close_code = 1006;
+}
+
+void session_explain_answer(genai_error *end, const char *peer, const genai_live_server_error *answer) {
+  int code = answer->code.value;
+  const char *text = answer->message ? advise(0, answer->message) : NULL;
+  error_set(end, GENAI_ERROR_SERVICE, "%s refused the setup with an error", peer);
+  if (answer->code.has) error_append(end, " %d", code);
+  if (answer->status) error_append(end, " %s", answer->status);
+  error_append(end, ": %s", answer->message ? answer->message : "it gave no text.");
+  if (!text) text = code == 401 || code == 403 || code == 429 || code >= 500 ? advise_status(code) : "Check the model's name and the config.";
+  add(end, text);
+}
+
+void session_advise(genai_error *end, bool was_open) {
+  const char *text = NULL;
+  switch (end->status) {
+  case GENAI_ERROR_CONNECT: text = "Check that the base URL is right, the server runs and no firewall stands in between."; break;
+  case GENAI_ERROR_TLS: text = "Check the base URL; a proxy or a firewall may stand in between."; break;
+  case GENAI_ERROR_CERTIFICATE:
+    if (contains(end->message, "ca file")) text = "The CA file is genai_client_options.ca_file, or SSL_CERT_FILE in the environment.";
+    break;
+  case GENAI_ERROR_HTTP:
+    text = advise(0, end->message);
+    if (!text) text = advise_status(end->http_status);
+    break;
+  case GENAI_ERROR_PROTOCOL:
+    text = was_open ? "The fault lies with the server or something in between; connect again."
+                    : "Check the base URL: it must lead to a Live API server.";
+    break;
+  case GENAI_ERROR_LIMIT: text = "The ceiling is genai_client_options.message_max."; break;
+  default: break;
+  }
+  if (text) add(end, text);
 }

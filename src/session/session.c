@@ -10,6 +10,8 @@ void session_init(session_mind *s, const session_settings *settings, uint64_t no
   *s = (session_mind){.settings = *settings, .deadline = later(now, settings->connect_timeout), .heard_at = now};
 }
 
+static const char *peer(const session_mind *s) { return s->settings.peer ? s->settings.peer : "The service"; }
+
 /* Where in its life the session is, for the sentences. */
 static const char *when(const session_mind *s) {
   if (!s->was_open) return s->phase == SESSION_CONNECTING ? "while connecting" : "during setup";
@@ -35,14 +37,6 @@ void session_heard(session_mind *s, uint64_t now) {
   s->pinged = false;
 }
 
-static session_step fail_by_service(session_mind *s, const genai_live_server_error *error) {
-  error_set(&s->end, GENAI_ERROR_SERVICE, "The service refused the setup with an error");
-  if (error->code.has) error_append(&s->end, " %d", (int)error->code.value);
-  if (error->status) error_append(&s->end, " %s", error->status);
-  error_append(&s->end, ": %s", error->message ? error->message : "it gave no text.");
-  return end_session(s, true);
-}
-
 static int64_t milliseconds(genai_opt_duration d) { return d.value.seconds * 1000 + d.value.nanos / 1000000; }
 
 static void track_turn(session_mind *s, const genai_live_server_message *m) {
@@ -58,7 +52,10 @@ session_step session_message(session_mind *s, const genai_live_server_message *m
   session_step step = {.deliver = true};
   if (s->phase == SESSION_ENDED) return (session_step){0};
   if (s->phase == SESSION_SETUP) {
-    if (m->error) return fail_by_service(s, m->error);
+    if (m->error) {
+      session_explain_answer(&s->end, peer(s), m->error);
+      return end_session(s, true);
+    }
     if (m->setup_complete) {
       s->phase = SESSION_OPEN;
       s->was_open = true;
@@ -104,19 +101,18 @@ void session_peer_close(session_mind *s, int code, const char *reason, size_t si
   char text[sizeof s->end.close_reason] = {0};
   memcpy(text, reason, size < sizeof text ? size : sizeof text - 1);
   bool graceful = s->was_open && (code == 1000 || code == 1001 || code == 1005);
-  session_explain_close(&s->end, code, text, when(s), graceful);
+  session_explain_close(&s->end, peer(s), code, text, when(s), graceful);
 }
 
 session_step session_transport_end(session_mind *s, const genai_error *why) {
   if (s->phase == SESSION_ENDED) return (session_step){0};
   /* After a close frame of either side its meaning stands, however the connection then went down. */
   if (s->phase != SESSION_CLOSING && !s->peer_closed) {
-    if (why->status == GENAI_OK || why->status == GENAI_ERROR_LOST) {
-      session_explain_close(&s->end, 1006, "", when(s), false);
-      if (why->message[0]) error_append(&s->end, " %s", why->message);
-      s->end.os_error = why->os_error;
+    if (why->status == GENAI_ERROR_LOST) {
+      session_explain_loss(&s->end, why, when(s));
     } else {
       s->end = *why;
+      session_advise(&s->end, s->was_open);
     }
   }
   return end_session(s, false);
@@ -130,16 +126,15 @@ session_step session_fail(session_mind *s, const genai_error *why) {
 
 static session_step time_out(session_mind *s, const char *doing) {
   if (s->phase == SESSION_CLOSING) return end_session(s, true); /* end is set; the peer did not answer our close in time */
-  if (s->phase == SESSION_CONNECTING) {
+  unsigned long long ms = s->settings.connect_timeout;
+  if (s->phase == SESSION_CONNECTING)
     error_set(&s->end, GENAI_ERROR_TIMEOUT,
-              "The connection was not made within %llu ms (it was still %s). Check the network, the proxy and the base URL.",
-              (unsigned long long)s->settings.connect_timeout, doing);
-  } else {
+              "No connection to %s was made within %llu ms: it was still %s. Check the network and the base URL, or raise "
+              "connect_timeout_ms.", peer(s), ms, doing);
+  else
     error_set(&s->end, GENAI_ERROR_TIMEOUT,
-              "Connected, but the service did not answer the setup with setupComplete within %llu ms. Check the model name "
-              "and the config, or raise connect_timeout_ms.",
-              (unsigned long long)s->settings.connect_timeout);
-  }
+              "%s took the connection, but did not answer the setup with setupComplete within %llu ms. Check the model's name and "
+              "the config, or raise connect_timeout_ms.", peer(s), ms);
   return end_session(s, true);
 }
 
@@ -158,9 +153,10 @@ session_step session_tick(session_mind *s, uint64_t now, const char *doing) {
     s->pinged = true;
     return (session_step){.ping = true};
   }
-  session_explain_close(&s->end, 1006, "", when(s), false);
-  error_append(&s->end, " Nothing at all came from the peer for %llu ms, although it was pinged.",
-               (unsigned long long)(now - s->heard_at));
+  genai_error silence;
+  error_set(&silence, GENAI_ERROR_LOST, "Nothing at all came from %s for %llu ms, although it was pinged.", peer(s),
+            (unsigned long long)(now - s->heard_at));
+  session_explain_loss(&s->end, &silence, when(s));
   return end_session(s, true);
 }
 

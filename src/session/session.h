@@ -23,6 +23,7 @@ typedef enum session_phase {
 /* Durations in milliseconds; SESSION_NEVER switches one off. */
 #define SESSION_NEVER UINT64_MAX
 typedef struct session_settings {
+  const char *peer;           /* "example.com port 443", for the sentences; lives as long as the mind. NULL: "The service" */
   uint64_t connect_timeout;   /* from the start to setupComplete */
   uint64_t close_timeout;     /* from the application's close to the end */
   uint64_t keepalive;         /* silence of the peer before a ping */
@@ -79,8 +80,15 @@ session_step session_tick(session_mind *s, uint64_t now, const char *doing);
 /* When session_tick must be called next, or SESSION_NEVER. */
 uint64_t session_next_tick(const session_mind *s);
 
-/* close.c: what a close means. Fills end: GENAI_CLOSED for a graceful one, else GENAI_ERROR_REFUSED or GENAI_ERROR_LOST with
- * code, reason, phase and advice. */
-void session_explain_close(genai_error *end, int code, const char *reason, const char *when, bool graceful);
+/* close.c: what an end means, and what to do about it. */
+
+/* A close: GENAI_CLOSED when it was graceful, else GENAI_ERROR_REFUSED, with code, reason, moment and advice. */
+void session_explain_close(genai_error *end, const char *peer, int code, const char *reason, const char *when, bool graceful);
+/* GENAI_ERROR_LOST: `why` holds a whole sentence about how. */
+void session_explain_loss(genai_error *end, const genai_error *why, const char *when);
+/* GENAI_ERROR_SERVICE: an {"error":...} message instead of setupComplete. */
+void session_explain_answer(genai_error *end, const char *peer, const genai_live_server_error *answer);
+/* Adds what to do to what the transport said. */
+void session_advise(genai_error *end, bool was_open);
 
 #endif

@@ -93,7 +93,7 @@ static void plain_credentials_only_on_loopback(void **state) {
   genai_error error = {0};
   genai_client_options options = {.api_key = "secret-key", .base_url = "http://example.org"};
   assert_int_equal(endpoint_init(&e, &options, &error), GENAI_ERROR_INSECURE);
-  assert_non_null(strstr(error.message, "http://example.org"));
+  assert_non_null(strstr(error.message, "http to example.org port 80"));
   assert_null(strstr(error.message, "secret-key"));
   options.dangerously_allow_plain_credentials = true;
   assert_int_equal(endpoint_init(&e, &options, &error), GENAI_OK);

@@ -73,7 +73,8 @@ static void error_answer_ends_setup(void **state) {
   session_step step = session_message(&s, &(genai_live_server_message){.error = &error});
   assert_true(step.ended && step.abort && !step.deliver);
   assert_int_equal(s.end.status, GENAI_ERROR_SERVICE);
-  assert_string_equal(s.end.message, "The service refused the setup with an error 403 PERMISSION_DENIED: No.");
+  assert_string_equal(s.end.message, "The service refused the setup with an error 403 PERMISSION_DENIED: No. Check what the API key "
+                                     "may do: the project's access, the API being enabled, the key's restrictions.");
   /* In an open session the application sees it as a message. */
   s = opened();
   step = session_message(&s, &(genai_live_server_message){.error = &error});
@@ -188,12 +189,13 @@ static void lost_without_close(void **state) {
   assert_int_equal(s.end.close_code, 1006);
   assert_int_equal(s.end.os_error, 104);
   assert_non_null(strstr(s.end.message, "reset the connection"));
-  /* A failure that has its own sentence keeps it. */
+  /* A failure that has its own sentence keeps it; what to do is added. */
   session_init(&s, &settings, 0);
-  genai_error refused = {.status = GENAI_ERROR_HTTP, .http_status = 403, .message = "refused"};
+  genai_error refused = {.status = GENAI_ERROR_HTTP, .http_status = 401, .message = "refused"};
   session_transport_end(&s, &refused);
   assert_int_equal(s.end.status, GENAI_ERROR_HTTP);
-  assert_int_equal(s.end.http_status, 403);
+  assert_int_equal(s.end.http_status, 401);
+  assert_string_equal(s.end.message, "refused. Check the API key.");
   /* After the peer's close frame its code stands, however the connection then went down. */
   s = opened();
   session_peer_close(&s, 1011, "x", 1);
