@@ -3,7 +3,7 @@
 add_library(genai_flags INTERFACE)
 target_include_directories(genai_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
 target_compile_definitions(genai_flags INTERFACE _POSIX_C_SOURCE=200809L GENAI_VERSION_STRING="${PROJECT_VERSION}")
-target_compile_options(genai_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+target_compile_options(genai_flags INTERFACE -Wall -Wextra -Wshadow $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
   -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2)
 target_link_libraries(genai_flags INTERFACE Threads::Threads)
 if(GENAI_WERROR)
