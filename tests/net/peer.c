@@ -9,6 +9,7 @@
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 struct peer {
   int listener, port;
-  volatile bool stopping;
+  atomic_bool stopping;
   SSL_CTX *context;
   void (*serve)(peer_io *io, void *argument);
   void *argument;
