@@ -19,12 +19,15 @@ static const base64_path *use(void) {
   return path;
 }
 
+size_t base64_decode_groups(const uint8_t *text, size_t size, uint8_t *out) {
+  size_t taken = use()->decode(text, size, out);
+  return taken + base64_scalar.decode(text + taken, size - taken, out + taken / 4 * 3);
+}
+
 bool base64_decode(const uint8_t *text, size_t size, uint8_t *out, size_t *written) {
   if (size && size % 4 == 0 && text[size - 1] == '=') size -= text[size - 2] == '=' ? 2 : 1;
   if (size % 4 == 1) return false;
-  size_t taken = use()->decode(text, size, out);
-  taken += base64_scalar.decode(text + taken, size - taken, out + taken / 4 * 3);
-  size_t left = size - taken, done = taken / 4 * 3;
+  size_t taken = base64_decode_groups(text, size, out), left = size - taken, done = taken / 4 * 3;
   if (left >= 4) return false;
   if (left) { /* two or three characters: the rest of a group is as if it were 0 */
     uint8_t group[4] = {'A', 'A', 'A', 'A'}, bytes[3];

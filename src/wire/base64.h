@@ -15,6 +15,9 @@ static inline size_t base64_encoded_size(size_t size) { return (size + 2) / 3 * 
 /* Decodes the whole of `text` into `out`, which holds base64_decoded_max(size) bytes and may be `text` itself.
  * False when the text is no base64; what was written is then undefined. */
 bool base64_decode(const uint8_t *text, size_t size, uint8_t *out, size_t *written);
+/* Decodes whole groups of four characters while they last, into `out`, which holds base64_decoded_max(size) bytes, and
+ * returns how many characters it took: text whose end is not known. */
+size_t base64_decode_groups(const uint8_t *text, size_t size, uint8_t *out);
 /* Writes base64_encoded_size(size) characters, no NUL. */
 void base64_encode(const uint8_t *data, size_t size, uint8_t *out);
 

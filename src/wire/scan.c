@@ -5,6 +5,29 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "base/utf8.h"
+#include "wire/endian.h"
+
+/* Sixteen bytes at a time, as the compilers' vectors, which every processor has in one form or another. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+#define EACH4(byte) byte, byte, byte, byte
+#define EACH(byte) ((bytes16){EACH4(byte), EACH4(byte), EACH4(byte), EACH4(byte)})
+
+static inline bytes16 load(const uint8_t *p) {
+  bytes16 bytes;
+  memcpy(&bytes, p, 16);
+  return bytes;
+}
+
+static inline unsigned first_in_half(uint64_t marks) {
+  return (unsigned)(wire_little_endian() ? __builtin_ctzll(marks) : __builtin_clzll(marks)) / 8;
+}
+
+/* The index of the first byte that is not 0; 16 when all are. */
+static inline unsigned first_mark(bytes16 marks) {
+  uint64_t halves[2];
+  memcpy(halves, &marks, 16);
+  return halves[0] ? first_in_half(halves[0]) : halves[1] ? 8 + first_in_half(halves[1]) : 16;
+}
 
 void wire_scan_init(wire_scan *s, const char *text, size_t size, unsigned depth_max) {
   if (!depth_max) depth_max = WIRE_DEPTH_DEFAULT;
@@ -18,26 +41,20 @@ bool wire_scan_fault(wire_scan *s, const char *fault) {
   return false;
 }
 
-/* The service indents its JSON, so most white space is a run of blanks. */
-uint8_t wire_scan_peek(wire_scan *s) {
-  const uint8_t *p = s->p;
-  for (; s->end - p >= 8; p += 8) {
-    uint64_t word;
-    if (*p > ' ') goto found;
-    memcpy(&word, p, 8);
-    if (word != UINT64_C(0x2020202020202020)) break;
+/* The service indents its JSON, so most white space is a line's end and a run of blanks. */
+static const uint8_t *pass_blanks(const uint8_t *p, const uint8_t *end) {
+  for (; end - p >= 16; p += 16) {
+    unsigned at = first_mark(load(p) ^ EACH(' '));
+    if (at < 16) return p + at;
   }
-  while (p < s->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
-found:
-  s->p = p;
-  return p < s->end ? *p : 0;
+  while (p < end && *p == ' ') p++;
+  return p;
 }
 
-bool wire_scan_take(wire_scan *s, uint8_t byte, const char *fault) {
-  if (s->p == s->end) return wire_scan_fault(s, "the text ends too early");
-  if (*s->p != byte) return wire_scan_fault(s, fault);
-  s->p++;
-  return true;
+void wire_scan_space(wire_scan *s) {
+  const uint8_t *p = s->p;
+  while (p < s->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p = pass_blanks(p + 1, s->end);
+  s->p = p;
 }
 
 bool wire_scan_end(wire_scan *s) {
@@ -53,18 +70,20 @@ bool wire_scan_enter(wire_scan *s) {
 
 /* ---- strings ---- */
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-#define HAS_LESS(word, n) (((word)-EACH(n)) & ~(word)&EACH(0x80))
-#define HAS(word, byte) HAS_LESS((word) ^ EACH(byte), 1)
+static bool is_plain(uint8_t byte) { return byte != '"' && byte != '\\' && byte >= 0x20; }
 
-const uint8_t *wire_plain_span(const uint8_t *p, const uint8_t *end, uint64_t *high) {
-  for (; end - p >= 8; p += 8) {
-    uint64_t word;
-    memcpy(&word, p, 8);
-    if (HAS(word, '"') | HAS(word, '\\') | HAS_LESS(word, 0x20)) break;
-    *high |= word;
+/* What follows the end within its sixteen bytes may say that the text is not ASCII: that costs a check, no more. */
+const uint8_t *wire_plain_span(const uint8_t *p, const uint8_t *end, bool *ascii) {
+  bytes16 seen = EACH(0);
+  unsigned at = 16;
+  for (; at == 16 && end - p >= 16; p += at) {
+    bytes16 bytes = load(p);
+    seen |= bytes;
+    at = first_mark((bytes16)((bytes == EACH('"')) | (bytes == EACH('\\')) | (bytes < EACH(0x20))));
   }
-  for (; p < end && *p != '"' && *p != '\\' && *p >= 0x20; p++) *high |= *p;
+  uint8_t late = 0;
+  for (; at == 16 && p < end && is_plain(*p); p++) late |= *p;
+  if (late >= 0x80 || first_mark(seen & EACH(0x80)) < 16) *ascii = false;
   return p;
 }
 
@@ -95,10 +114,9 @@ static bool scan_escape(wire_scan *s) {
 
 bool wire_scan_string(wire_scan *s, wire_string *out) {
   const uint8_t *start = s->p + 1;
-  uint64_t high = 0;
-  bool escaped = false;
+  bool ascii = true, escaped = false;
   for (s->p = start;;) {
-    s->p = wire_plain_span(s->p, s->end, &high);
+    s->p = wire_plain_span(s->p, s->end, &ascii);
     if (s->p == s->end) return wire_scan_fault(s, "a string is not closed");
     if (*s->p == '"') break;
     if (*s->p < 0x20) return wire_scan_fault(s, "a string holds a control character that is not escaped");
@@ -106,7 +124,7 @@ bool wire_scan_string(wire_scan *s, wire_string *out) {
     if (!scan_escape(s)) return false;
   }
   size_t size = (size_t)(s->p - start);
-  if ((high & EACH(0x80)) && !utf8_valid(start, size)) {
+  if (!ascii && !utf8_valid(start, size)) {
     s->p = start;
     return wire_scan_fault(s, "a string is not valid UTF-8");
   }

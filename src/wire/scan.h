@@ -31,10 +31,21 @@ typedef struct wire_string {
 void wire_scan_init(wire_scan *s, const char *text, size_t size, unsigned depth_max);
 /* Notes the fault, if it is the first, and returns false. */
 bool wire_scan_fault(wire_scan *s, const char *fault);
+void wire_scan_space(wire_scan *s);
 /* Passes white space and returns the byte that follows without taking it; 0 at the end. */
-uint8_t wire_scan_peek(wire_scan *s);
+static inline uint8_t wire_scan_peek(wire_scan *s) {
+  if (s->p < s->end && *s->p > ' ') return *s->p;
+  wire_scan_space(s);
+  return s->p < s->end ? *s->p : 0;
+}
 /* Takes the byte, which wire_scan_peek has just returned if all is well. */
-bool wire_scan_take(wire_scan *s, uint8_t byte, const char *fault);
+static inline bool wire_scan_take(wire_scan *s, uint8_t byte, const char *fault) {
+  if (s->p < s->end && *s->p == byte) {
+    s->p++;
+    return true;
+  }
+  return wire_scan_fault(s, s->p == s->end ? "the text ends too early" : fault);
+}
 /* Only white space is left. */
 bool wire_scan_end(wire_scan *s);
 /* One container deeper; the caller lowers depth again. */
@@ -52,8 +63,8 @@ bool wire_scan_value(wire_scan *s);
  * and UTF-8 cannot hold, become U+FFFD. */
 size_t wire_unescape(const wire_string *string, uint8_t *out);
 
-/* The first quote, backslash or control character, or `end`; the bytes on the way are gathered in *high by OR. */
-const uint8_t *wire_plain_span(const uint8_t *p, const uint8_t *end, uint64_t *high);
+/* The first quote, backslash or control character, or `end`; *ascii becomes false when a byte on the way is not. */
+const uint8_t *wire_plain_span(const uint8_t *p, const uint8_t *end, bool *ascii);
 
 /* Fills the error with the place and the fault: "Invalid WHAT at line 3, column 14 (byte 52), in PATH: FAULT." */
 genai_status wire_scan_error(const wire_scan *s, genai_status status, const char *what, const char *path,

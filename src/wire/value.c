@@ -175,30 +175,45 @@ static bool read_duration(reader *r, genai_duration *value) {
   return reader_wrong(r, start, expected);
 }
 
-/* The string of sound: its closing quote is found with memchr, and it is decoded from the text into the arena. */
+/* Decodes [text, quote) to the arena's cursor, where `room` bytes are, of which the first groups may be decoded already. */
+static bool finish_bytes(reader *r, const uint8_t *text, size_t taken, const uint8_t *quote, size_t room, genai_bytes *value) {
+  uint8_t *data = arena_bytes(r->arena, room);
+  size_t written = 0, done = taken / 4 * 3;
+  bool decoded = base64_decode(text + taken, (size_t)(quote - text) - taken, data + done, &written);
+  arena_trim(r->arena, data, room, decoded ? done + written : 0);
+  *value = (genai_bytes){data, done + written};
+  r->scan.p = quote + 1;
+  return decoded;
+}
+
+/* The string of sound is walked once: it is decoded from the text straight into the arena until something else than base64
+ * stands there, which is its closing quote. Where the arena has no room for the whole rest of the text the quote is found
+ * first. */
+static bool read_plain_bytes(reader *r, const uint8_t *text, genai_bytes *value) {
+  arena *a = r->arena;
+  size_t rest = (size_t)(r->scan.end - text), taken = 0, room = base64_decoded_max(rest);
+  bool fits = room <= (size_t)(a->end - a->cursor);
+  if (fits) taken = base64_decode_groups(text, rest, a->cursor);
+  size_t tail = fits && rest - taken > 4 ? 5 : rest - taken; /* at most a group that is not whole, and the quote */
+  const uint8_t *quote = memchr(text + taken, '"', tail);
+  if (!quote) return false;
+  if (!fits) room = base64_decoded_max((size_t)(quote - text));
+  return (fits || arena_reserve(a, room)) && finish_bytes(r, text, taken, quote, room, value);
+}
+
 static bool read_bytes(reader *r, genai_bytes *value) {
   static const char expected[] = "base64 text";
   wire_scan *s = &r->scan;
   if (wire_scan_peek(s) != '"') return reader_expected(r, expected);
-  const uint8_t *start = s->p, *quote = memchr(start + 1, '"', (size_t)(s->end - start - 1));
-  if (quote) {
-    size_t size = (size_t)(quote - start - 1), room = base64_decoded_max(size), written;
-    uint8_t *data = arena_bytes(r->arena, room);
-    if (!data) return reader_memory(r);
-    if (base64_decode(start + 1, size, data, &written)) {
-      arena_trim(r->arena, data, room, written);
-      *value = (genai_bytes){data, written};
-      s->p = quote + 1;
-      return true;
-    }
-    arena_trim(r->arena, data, room, 0);
-  }
+  const uint8_t *start = s->p;
+  if (read_plain_bytes(r, start + 1, value)) return true;
   /* Escapes, such as \u002B for +, or no base64 after all. */
   wire_string string;
+  s->p = start;
   if (!wire_scan_string(s, &string)) return reader_fail(r);
-  uint8_t *copy = string.escaped ? arena_bytes(r->arena, string.size) : NULL;
-  if (string.escaped && !copy) return reader_memory(r);
-  if (string.escaped && base64_decode(copy, wire_unescape(&string, copy), copy, &value->size)) {
+  uint8_t *copy = arena_bytes(r->arena, string.size);
+  if (!copy) return reader_memory(r);
+  if (base64_decode(copy, wire_unescape(&string, copy), copy, &value->size)) {
     value->data = copy;
     return true;
   }

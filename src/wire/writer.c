@@ -70,18 +70,18 @@ static size_t escape(uint8_t byte, char out[6]) {
 
 bool wire_write_string(buf *out, const char *text, size_t size) {
   const uint8_t *p = (const uint8_t *)text, *end = p + size;
-  uint64_t high = 0;
+  bool ascii = true;
   if (!buf_room(out, size + 2)) return false;
   buf_byte(out, '"');
   for (;;) {
-    const uint8_t *stop = wire_plain_span(p, end, &high);
+    const uint8_t *stop = wire_plain_span(p, end, &ascii);
     if (stop > p && !buf_append(out, p, (size_t)(stop - p))) return false;
     if (stop == end) break;
     char bytes[6];
     if (!buf_append(out, bytes, escape(*stop, bytes))) return false;
     p = stop + 1;
   }
-  if ((high & UINT64_C(0x8080808080808080)) && !utf8_valid((const uint8_t *)text, size)) return false;
+  if (!ascii && !utf8_valid((const uint8_t *)text, size)) return false;
   return buf_byte(out, '"');
 }
 
