@@ -257,6 +257,7 @@ static genai_status enqueue(net_lookup *lookup, int port, genai_error *error) {
       *tail = NULL;
       pool.waiting--;
       mem_free(j);
+      if (failed == ENOMEM) return error_memory(error);
       error_set(error, GENAI_ERROR_SYSTEM, "No thread could be started to resolve host names: %s.", strerror(failed));
       if (error) error->os_error = failed;
       return GENAI_ERROR_SYSTEM;

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,9 @@ void pki_make(pki_cert *cert, const pki_cert *issuer, const char *san, int from_
   X509_gmtime_adj(X509_getm_notAfter(x), until_days * 86400L);
   X509_set_pubkey(x, cert->key);
   X509_NAME *name = X509_get_subject_name(x);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)(san ? "genai test leaf" : "genai test CA"), -1, -1, 0);
+  char text[64];
+  snprintf(text, sizeof text, "genai test %s %ld", san ? "leaf" : "CA", serial);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)text, -1, -1, 0);
   X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer->x509) : name);
   X509 *signer = issuer ? issuer->x509 : x;
   extend(x, signer, NID_basic_constraints, san ? "critical,CA:FALSE" : "critical,CA:TRUE");
