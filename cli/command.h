@@ -26,7 +26,7 @@ typedef enum exit_status {
 /* One field for each option of any subcommand. */
 typedef struct settings {
   bool help;
-  bool json, verbose, quiet;
+  bool json, verbose;
   /* a session */
   const char *model, *config, *setup_json, *system, *voice, *declare;
   text_list tool_results;
@@ -42,8 +42,8 @@ typedef struct settings {
   bool music;
   /* emulate */
   int64_t port, seed;
-  bool plain;
-  const char *ca_out, *emulator_voice, *replay, *transcript;
+  bool allow_remote, plain, no_speech;
+  const char *host, *ca_out, *answers, *replay, *transcript;
   operands rest;
 } settings;
 

@@ -10,7 +10,7 @@
 #include "cli/output.h"
 
 const command *const commands[] = {
-    &setup_command, &encode_command, &decode_command, NULL,
+    &talk_command, &chat_command, &setup_command, &encode_command, &decode_command, &emulate_command, NULL,
 };
 
 static const option general_table[] = {
@@ -98,7 +98,8 @@ static exit_status dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  signal(SIGPIPE, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN); /* both become errors of write, and sentences */
+  signal(SIGXFSZ, SIG_IGN);
   exit_status status = dispatch(argc, argv);
   output_flush();
   exit_status output = output_status();

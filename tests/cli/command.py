@@ -1,9 +1,11 @@
 """What the tests of the command share: running it, the project's places, JSON compared by value."""
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -25,6 +27,32 @@ def run(*arguments, stdin=b"", timeout=60, env=None, cwd=None):
     done.stdout = done.stdout.decode("utf-8", "surrogateescape")
     done.stderr = done.stderr.decode("utf-8", "replace")
     return done
+
+
+class Service:
+    """An emulator under way: its URL, the file with its authority, what it told."""
+
+    def __init__(self, process, started, ca):
+        self.process, self.ca, self.url, self.port = process, ca, started["url"], started["port"]
+
+    @property
+    def env(self):
+        return {"GOOGLE_GEMINI_BASE_URL": self.url, "SSL_CERT_FILE": self.ca, "GEMINI_API_KEY": "any"}
+
+
+@contextlib.contextmanager
+def emulator(*arguments):
+    """`genai-live emulate` on a port of its own, until the end of the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        ca = os.path.join(folder, "ca.pem")
+        trust = [] if "--plain" in arguments else ["--ca-out", ca]
+        process = subprocess.Popen([COMMAND, "emulate", "--json", *trust, *arguments], stdout=subprocess.PIPE, env=CLEAN)
+        try:
+            yield Service(process, json.loads(process.stdout.readline()), ca)
+        finally:
+            process.terminate()
+            process.wait(10)
+            process.stdout.close()
 
 
 def first_existing(*paths):

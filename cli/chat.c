@@ -1,0 +1,148 @@
+/* genai-live chat: text turns, one shot or line by line. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/conversation.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/session_options.h"
+
+enum { LINE_MAX_BYTES = 1 << 20 };
+
+typedef struct chat {
+  conversation conversation;
+  lines input;
+  bool interactive; /* a person types: prompt */
+} chat;
+
+static exit_status no_answer(conversation *c) {
+  genai_error error = {0};
+  error_set(&error, GENAI_ERROR_TIMEOUT, "Nothing came for %.3g s, and the answer is not complete.",
+            (double)c->settings->timeout_ms / 1000);
+  return report_error(&c->report, &error);
+}
+
+static exit_status closed(conversation *c, bool answered) {
+  report_note(&c->report, "[the service closed the session]");
+  return answered ? STATUS_OK : STATUS_REFUSED;
+}
+
+/* Sends one turn and takes its whole answer. *over: the session has ended. */
+static exit_status hold_turn(conversation *c, const char *text, bool *over) {
+  genai_wait wait = {.cancel = c->cancel, .timeout_ms = c->settings->timeout_ms};
+  genai_error error = {0};
+  uint64_t turns = c->totals.turns;
+  exit_status status = STATUS_OK;
+  genai_status sent = genai_live_send_text(c->session, text, &wait, &error);
+  if (sent == GENAI_ERROR_CANCELLED) return STATUS_INTERRUPTED;
+  if (sent != GENAI_OK && sent != GENAI_ERROR_CLOSED) return report_error(&c->report, &error);
+  for (;;) {
+    switch (conversation_take(c, &status)) {
+    case CONVERSATION_FAILED: return status;
+    case CONVERSATION_CLOSED: *over = true; return closed(c, c->totals.turns > turns);
+    case CONVERSATION_QUIET: break;
+    }
+    if (c->totals.turns > turns) return STATUS_OK;
+    switch (conversation_wait(c, -1, c->settings->timeout_ms)) {
+    case CONVERSATION_INTERRUPTED: return STATUS_INTERRUPTED;
+    case CONVERSATION_TIMEOUT: return no_answer(c);
+    case CONVERSATION_MESSAGE:
+    case CONVERSATION_EXTRA: break;
+    }
+  }
+}
+
+/* The next line somebody wrote, while the session lives. */
+static exit_status next_line(chat *t, const char **text, size_t *size, bool *over) {
+  conversation *c = &t->conversation;
+  exit_status status = STATUS_OK;
+  if (t->interactive) fputs("> ", stderr);
+  for (;;) {
+    switch (lines_take(&t->input, text, size)) {
+    case LINE_READY: return STATUS_OK;
+    case LINE_END: *over = true; return STATUS_OK;
+    case LINE_TOO_LONG: say("A line of more than %d bytes was left out.", LINE_MAX_BYTES); continue;
+    case LINE_FAILED: say("Standard input could not be read: %s.", strerror(t->input.os_error)); return STATUS_FAILED;
+    case LINE_WANTS_READ: break;
+    }
+    switch (conversation_wait(c, STDIN_FILENO, -1)) {
+    case CONVERSATION_EXTRA: lines_fill(&t->input); continue;
+    case CONVERSATION_INTERRUPTED: return STATUS_INTERRUPTED;
+    case CONVERSATION_MESSAGE:
+    case CONVERSATION_TIMEOUT: break;
+    }
+    conversation_result result = conversation_take(c, &status);
+    if (result == CONVERSATION_QUIET) continue;
+    *over = true;
+    return result == CONVERSATION_CLOSED ? closed(c, true) : status;
+  }
+}
+
+static exit_status hold_lines(chat *t) {
+  exit_status status = STATUS_OK;
+  bool over = false;
+  lines_init(&t->input, STDIN_FILENO, LINE_MAX_BYTES);
+  t->interactive = isatty(STDIN_FILENO) && !report_is_json(&t->conversation.report);
+  while (status == STATUS_OK && !over) {
+    const char *text;
+    size_t size;
+    status = next_line(t, &text, &size, &over);
+    if (status != STATUS_OK || over || size == 0) continue;
+    char *turn = strndup(text, size);
+    status = turn != NULL ? hold_turn(&t->conversation, turn, &over)
+                          : say_error(&(genai_error){.status = GENAI_ERROR_MEMORY});
+    free(turn);
+  }
+  if (t->interactive && over) fputc('\n', stderr);
+  lines_deinit(&t->input);
+  return status;
+}
+
+static exit_status chat_run(const settings *s) {
+  bool sound = s->audio_out != NULL;
+  session_defaults defaults = {sound ? GENAI_MODALITY_AUDIO : GENAI_MODALITY_TEXT, false, sound};
+  report_form form = !s->json ? REPORT_TEXT
+                     : sound && strcmp(s->audio_out, "-") == 0 ? REPORT_JSON_STDERR : REPORT_JSON;
+  genai_error error = {0};
+  bool over = false;
+  chat t = {.conversation.text_out = !sound};
+  conversation *c = &t.conversation;
+  exit_status status = conversation_open(c, s, &defaults, form);
+  if (status == STATUS_OK && sound &&
+      audio_writer_open(&c->writer, s->audio_out, AUDIO_WAV, AUDIO_RATE_OUT, &error) != GENAI_OK) {
+    status = report_error(&c->report, &error);
+  }
+  if (status == STATUS_OK) status = s->rest.count > 0 ? hold_turn(c, s->rest.items[0], &over) : hold_lines(&t);
+  if (c->writer != NULL && audio_writer_close(c->writer, &error) != GENAI_OK && status == STATUS_OK) {
+    status = report_error(&c->report, &error);
+  }
+  conversation_close(c);
+  return status;
+}
+
+static const option chat_table[] = {
+    {.name = "audio-out", .letter = 'o', .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, audio_out),
+     .help = "Asks for a spoken answer and writes it to this WAV file; - is standard output. Its transcript is printed on "
+             "standard error."},
+};
+static const option_group chat_group = OPTION_GROUP("Chat", chat_table);
+static const option_group *const chat_options[] = {&chat_group, &session_options, &connection_options, &progress_options,
+                                                   &general_options, NULL};
+
+static const char *const about[] = {
+    "Sends TEXT as one turn and prints the answer's text as it streams. Without TEXT each line of standard input is a turn; "
+    "the prompt stands only on a terminal, and the end of input (or Ctrl-C) ends the session.",
+    "A function that the model calls is printed and answered with --tool-result.",
+    NULL,
+};
+static const char *const examples[] = {
+    "genai-live chat \"What is a live session?\"",
+    "genai-live chat --declare tools.json --tool-result 'get_weather={\"temperature\":21}' \"How warm is it?\"", NULL};
+
+const command chat_command = {
+    .name = "chat", .operands = "[TEXT]", .operands_max = 1, .summary = "text turns, one or many; answers stream out",
+    .about = about, .examples = examples, .options = chat_options, .run = chat_run,
+};

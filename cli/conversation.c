@@ -1,0 +1,299 @@
+#include "cli/conversation.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/clock.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+
+enum { MEMORY_MAX = 256 << 20, SAMPLES_MAX = 64 << 20 };
+
+static void log_line(void *user, genai_log_level level, const char *line) {
+  (void)user, (void)level;
+  say("%s", line);
+}
+
+/* ---- opening and closing ---- */
+
+static genai_status make_client(conversation *c, genai_error *error) {
+  const settings *s = c->settings;
+  genai_client_options options = {
+      .base_url = s->base_url, .ca_file = s->ca, .connect_timeout_ms = (uint32_t)s->timeout_ms,
+      .log = s->verbose ? log_line : NULL, .log_level = GENAI_LOG_DEBUG};
+  genai_status status = session_key(s, &c->memory, &options.api_key, error);
+  if (status == GENAI_OK && s->emulator) {
+    status = local_service_start(&c->local, s, error);
+    options.base_url = c->local.url;
+    options.ca_file = c->local.ca_file;
+    options.api_key = "emulator";
+  }
+  if (status == GENAI_OK) status = genai_client_new(&c->client, &options, error);
+  if (status != GENAI_ERROR_CREDENTIALS || s->key_file != NULL) return status;
+  return error_set(error, status, "There is no API key. Set GEMINI_API_KEY, give --key-file, or try it with --emulator.");
+}
+
+static genai_status open_session(conversation *c, const session_defaults *defaults, genai_error *error) {
+  genai_live_connect_params params = {.model = c->settings->model};
+  genai_status status = tools_read_results(&c->tools, &c->settings->tool_results, &c->memory, error);
+  if (status == GENAI_OK) status = session_config_make(c->settings, defaults, &c->memory, &params.config, error);
+  if (status == GENAI_OK) status = session_setup_json(c->settings, &c->memory, &params.setup_json, error);
+  if (status == GENAI_OK) status = interrupt_start(error);
+  if (status == GENAI_OK) status = genai_cancel_new(&c->cancel, error);
+  if (status == GENAI_OK) {
+    interrupt_cancels(c->cancel);
+    status = make_client(c, error);
+  }
+  if (status != GENAI_OK) return status;
+  genai_wait wait = {.cancel = c->cancel};
+  const genai_realtime_input_config *input = params.config->realtime_input_config;
+  c->manual_activity = input != NULL && input->automatic_activity_detection != NULL &&
+                       input->automatic_activity_detection->disabled.value;
+  status = genai_live_connect(c->client, &params, &c->session, &wait, error);
+  return status != GENAI_OK ? status : (c->fd = genai_live_fd(c->session, error)) < 0 ? GENAI_ERROR_SYSTEM : GENAI_OK;
+}
+
+exit_status conversation_open(conversation *c, const settings *s, const session_defaults *defaults, report_form form) {
+  genai_error error = {0};
+  c->settings = s;
+  report_init(&c->report, form);
+  arena_init(&c->memory, MEMORY_MAX);
+  if (s->emulator && (s->base_url != NULL || s->ca != NULL)) {
+    error_set(&error, GENAI_ERROR_ARGUMENT, "--emulator has its own address and certificate: leave out --base-url and --ca.");
+    return report_error(&c->report, &error);
+  }
+  if (open_session(c, defaults, &error) != GENAI_OK) {
+    if (interrupt_came()) return STATUS_INTERRUPTED;
+    return report_error(&c->report, &error);
+  }
+  report_event(&c->report, "open", "{s:s}", "model", s->model);
+  if (s->verbose) report_note(&c->report, "The session is open.");
+  return STATUS_OK;
+}
+
+void conversation_shut(conversation *c) {
+  genai_wait wait = {.timeout_ms = 2000};
+  report_break(&c->report);
+  if (c->session != NULL) genai_live_close(c->session, &wait, NULL);
+}
+
+void conversation_close(conversation *c) {
+  conversation_shut(c);
+  genai_live_free(c->session);
+  genai_client_free(c->client);
+  interrupt_cancels(NULL);
+  genai_cancel_free(c->cancel);
+  local_service_stop(&c->local);
+  audio_resampler_free(c->resampler);
+  arena_deinit(&c->memory);
+}
+
+/* ---- what comes ---- */
+
+static void begin_turn(conversation *c) {
+  if (!c->turn.running) c->turn = (conversation_turn){.running = true, .first_ms = clock_ms()};
+}
+
+static genai_status write_at_rate(conversation *c, const genai_bytes *pcm, int rate_hz, genai_error *error) {
+  size_t count = pcm->size / 2;
+  genai_status status = GENAI_OK;
+  buf in, out;
+  if (rate_hz == AUDIO_RATE_OUT) return audio_writer_write_pcm(c->writer, pcm->data, pcm->size, error);
+  buf_init(&in, SAMPLES_MAX);
+  buf_init(&out, SAMPLES_MAX);
+  int16_t *samples = (int16_t *)(void *)buf_room(&in, count * sizeof *samples + 1);
+  if (samples == NULL) status = error_memory(error);
+  if (status == GENAI_OK && c->resampler_hz != rate_hz) {
+    audio_resampler_free(c->resampler);
+    c->resampler = NULL;
+    status = audio_resampler_new(&c->resampler, rate_hz, AUDIO_RATE_OUT, error);
+    c->resampler_hz = status == GENAI_OK ? rate_hz : 0;
+  }
+  if (status == GENAI_OK) {
+    audio_pcm_read(samples, pcm->data, pcm->size);
+    status = audio_resampler_feed(c->resampler, samples, count, false, &out, error);
+  }
+  if (status == GENAI_OK) status = audio_writer_write(c->writer, audio_samples(&out), audio_count(&out), error);
+  buf_deinit(&out);
+  buf_deinit(&in);
+  return status;
+}
+
+static genai_status take_audio(conversation *c, const genai_blob *blob, genai_error *error) {
+  int rate_hz = genai_blob_rate_hz(blob);
+  begin_turn(c);
+  if (c->turn.first_audio_ms == 0) {
+    c->turn.first_audio_ms = clock_ms();
+    if (c->on_first_audio != NULL) c->on_first_audio(c->user, c->turn.first_audio_ms);
+  }
+  c->totals.audio_bytes += blob->data.size;
+  c->totals.audio_samples += blob->data.size / 2 * AUDIO_RATE_OUT / (uint64_t)rate_hz;
+  if (c->writer == NULL) return GENAI_OK;
+  genai_status status = write_at_rate(c, &blob->data, rate_hz, error);
+  return status == GENAI_OK ? audio_writer_flush(c->writer, error) : status;
+}
+
+static void take_text(conversation *c, const char *text) {
+  begin_turn(c);
+  if (c->text_out && !report_is_json(&c->report)) {
+    output_write(text, strlen(text));
+    output_flush();
+  } else {
+    report_speech(&c->report, "text", "model", text);
+  }
+}
+
+static genai_status take_turn(conversation *c, const genai_content *turn, genai_error *error) {
+  genai_status status = GENAI_OK;
+  for (size_t i = 0; turn != NULL && status == GENAI_OK && i < turn->parts.count; i++) {
+    const genai_part *part = turn->parts.items[i];
+    if (part->text != NULL && !part->thought.value) take_text(c, part->text);
+    if (part->inline_data != NULL && part->inline_data->data.size > 0) status = take_audio(c, part->inline_data, error);
+  }
+  return status;
+}
+
+/* They come in no order relative to the turn, even after it: they neither begin nor end one. */
+static void take_transcripts(conversation *c, const genai_live_server_content *content) {
+  const genai_transcription *in = content->input_transcription, *out = content->output_transcription;
+  if (in != NULL && in->text != NULL) report_speech(&c->report, "inputTranscription", "you", in->text);
+  if (out != NULL && out->text != NULL) report_speech(&c->report, "outputTranscription", "model", out->text);
+}
+
+static void end_turn(conversation *c) {
+  begin_turn(c);
+  if (c->text_out && !report_is_json(&c->report)) output_line("", 0);
+  output_flush();
+  report_break(&c->report);
+  report_event(&c->report, "turnComplete", "{s:b}", "interrupted", c->turn.interrupted);
+  c->totals.turns++;
+  c->turn.running = false;
+  if (c->on_turn != NULL) c->on_turn(c->user, &c->turn);
+}
+
+static genai_status take_content(conversation *c, const genai_live_server_content *content, genai_error *error) {
+  genai_status status = take_turn(c, content->model_turn, error);
+  take_transcripts(c, content);
+  if (content->interrupted.value) {
+    begin_turn(c);
+    c->turn.interrupted = true;
+    c->totals.interruptions++;
+    report_note(&c->report, "[interrupted]");
+    report_event(&c->report, "interrupted", "{}");
+  }
+  if (content->generation_complete.value) report_event(&c->report, "generationComplete", "{}");
+  if (content->turn_complete.value) end_turn(c);
+  return status;
+}
+
+/* As the service writes them, arguments stand over several lines. */
+static void tell_call(conversation *c, const genai_function_call *call, const char *answer) {
+  const char *name = call->name != NULL ? call->name : "";
+  json_t *args = json_loads(call->args_json != NULL ? call->args_json : "{}", JSON_DECODE_ANY, NULL);
+  json_t *response = json_loads(answer, 0, NULL);
+  char *text = args != NULL ? json_dumps(args, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+  report_note(&c->report, "[call %s(%s) = %s]", name, text != NULL ? text : "", answer);
+  report_event(&c->report, "toolCall", "{s:s?,s:s,s:O?}", "id", call->id, "name", name, "args", args);
+  report_event(&c->report, "toolResponse", "{s:s?,s:s,s:O?}", "id", call->id, "name", name, "response", response);
+  free(text);
+  json_decref(response);
+  json_decref(args);
+}
+
+/* All calls of one message are answered in one message. */
+static genai_status take_calls(conversation *c, const genai_live_server_tool_call *calls, genai_error *error) {
+  size_t count = calls->function_calls.count;
+  arena a;
+  arena_init(&a, MEMORY_MAX);
+  genai_function_response *responses = arena_zalloc(&a, (count + 1) * sizeof *responses);
+  const genai_function_response **items = arena_zalloc(&a, (count + 1) * sizeof *items);
+  genai_status status = responses != NULL && items != NULL ? GENAI_OK : error_memory(error);
+  for (size_t i = 0; status == GENAI_OK && i < count; i++) {
+    const genai_function_call *call = calls->function_calls.items[i];
+    responses[i].id = call->id;
+    responses[i].name = call->name;
+    responses[i].response_json = tools_answer(&c->tools, call->name);
+    items[i] = &responses[i];
+    tell_call(c, call, responses[i].response_json);
+  }
+  if (status == GENAI_OK && count > 0) {
+    genai_live_client_tool_response params = {.function_responses = {items, count}};
+    genai_wait wait = {.cancel = c->cancel};
+    status = genai_live_send_tool_response(c->session, &params, &wait, error);
+    if (status == GENAI_ERROR_CLOSED) status = GENAI_OK; /* receiving tells how it ended */
+  }
+  c->totals.tool_calls += count;
+  arena_deinit(&a);
+  return status;
+}
+
+static void take_usage(conversation *c, const genai_usage_metadata *usage) {
+  c->totals.prompt_tokens += usage->prompt_token_count.value;
+  c->totals.response_tokens += usage->response_token_count.value;
+  c->totals.tokens += usage->total_token_count.value;
+  report_event(&c->report, "usage", "{s:i,s:i,s:i}", "promptTokens", (int)usage->prompt_token_count.value, "responseTokens",
+               (int)usage->response_token_count.value, "totalTokens", (int)usage->total_token_count.value);
+}
+
+static void take_event(conversation *c, const genai_live_event *event) {
+  if (event->kind != GENAI_LIVE_EVENT_GOING_AWAY && event->kind != GENAI_LIVE_EVENT_STALLED) return;
+  report_note(&c->report, "[%s]", event->text);
+  report_event(&c->report, event->kind == GENAI_LIVE_EVENT_STALLED ? "stalled" : "goAway", "{s:s,s:I}", "text", event->text,
+               "timeLeftMs", (json_int_t)event->time_left_ms);
+}
+
+static genai_status take_message(conversation *c, const genai_live_message *message, genai_error *error) {
+  const genai_live_server_message *server = message->server;
+  genai_status status = GENAI_OK;
+  if (message->json != NULL) {
+    c->totals.messages++;
+    c->totals.text_bytes += message->json_size;
+  }
+  if (server != NULL && server->server_content != NULL) status = take_content(c, server->server_content, error);
+  if (server != NULL && server->tool_call != NULL && status == GENAI_OK) status = take_calls(c, server->tool_call, error);
+  if (server != NULL && server->tool_call_cancellation != NULL) report_note(&c->report, "[the calls were cancelled]");
+  if (server != NULL && server->usage_metadata != NULL) take_usage(c, server->usage_metadata);
+  if (message->event != NULL) take_event(c, message->event);
+  return status;
+}
+
+static conversation_result fail(conversation *c, const genai_error *error, exit_status *status) {
+  *status = report_error(&c->report, error);
+  return CONVERSATION_FAILED;
+}
+
+conversation_result conversation_take(conversation *c, exit_status *status) {
+  const genai_wait no_wait = {.timeout_ms = GENAI_NO_WAIT};
+  for (;;) {
+    genai_error error = {0};
+    genai_live_message *message;
+    genai_status received = genai_live_receive(c->session, &message, &no_wait, &error);
+    if (received == GENAI_WOULD_BLOCK) return CONVERSATION_QUIET;
+    if (received == GENAI_CLOSED) {
+      report_event(&c->report, "closed", "{s:i,s:s}", "code", error.close_code, "reason", error.close_reason);
+      return CONVERSATION_CLOSED;
+    }
+    if (received == GENAI_ERROR_MESSAGE) {
+      report_error(&c->report, &error);
+      continue;
+    }
+    if (received != GENAI_OK) return fail(c, &error, status);
+    genai_status taken = take_message(c, message, &error);
+    genai_live_message_free(message);
+    if (taken != GENAI_OK) return fail(c, &error, status);
+    if (output_status() != STATUS_OK) {
+      *status = output_status();
+      return CONVERSATION_FAILED;
+    }
+  }
+}
+
+conversation_news conversation_wait(conversation *c, int extra_fd, int64_t timeout_ms) {
+  static const conversation_news news[] = {CONVERSATION_INTERRUPTED, CONVERSATION_MESSAGE, CONVERSATION_EXTRA};
+  int fds[] = {interrupt_fd(), c->fd, extra_fd};
+  int ready = clock_wait(fds, 3, timeout_ms);
+  return ready < 0 ? CONVERSATION_TIMEOUT : news[ready];
+}

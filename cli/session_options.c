@@ -1,0 +1,45 @@
+#include "cli/session_options.h"
+
+#include "cli/command.h"
+
+static const option session_table[] = {
+    {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value = "NAME", .offset = offsetof(settings, model),
+     .initial_text = "gemini-3.8-live", .help = "The model."},
+    {.name = "config", .letter = 'c', .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, config),
+     .help = "The session's configuration, the SDKs' LiveConnectConfig as JSON. The options below go over it."},
+    {.name = "setup-json", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, setup_json),
+     .help = "JSON that is merged into the setup last: what the configuration has no field for yet."},
+    {.name = "system", .letter = 's', .kind = OPTION_TEXT, .value = "TEXT", .offset = offsetof(settings, system),
+     .help = "The system instruction."},
+    {.name = "voice", .kind = OPTION_TEXT, .value = "NAME", .offset = offsetof(settings, voice),
+     .help = "The prebuilt voice that answers: Puck, Kore."},
+    {.name = "declare", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, declare),
+     .help = "Functions the model may call: a JSON list of FunctionDeclaration, or a Tool."},
+    {.name = "tool-result", .kind = OPTION_LIST, .value = "NAME=JSON", .offset = offsetof(settings, tool_results),
+     .help = "Answers each call of the function NAME with this JSON; what is no object is sent as {\"output\": JSON}. May be "
+             "repeated. Calls of other functions are answered with an error."},
+};
+const option_group session_options = OPTION_GROUP("Session", session_table);
+
+static const option connection_table[] = {
+    {.name = "key-file", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, key_file),
+     .help = "The file that holds the API key, when the environment does not."},
+    {.name = "base-url", .kind = OPTION_TEXT, .value = "URL", .offset = offsetof(settings, base_url),
+     .help = "Where the service is: http, https, ws or wss, with a path if need be."},
+    {.name = "ca", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, ca),
+     .help = "The certificates to trust, PEM, instead of the system's."},
+    {.name = "emulator", .letter = 'e', .kind = OPTION_FLAG, .offset = offsetof(settings, emulator),
+     .help = "Talks to an emulator inside this command, over TLS on a loopback port; needs no key."},
+    {.name = "timeout", .letter = 't', .kind = OPTION_SECONDS, .value = "SECONDS", .offset = offsetof(settings, timeout_ms),
+     .minimum = 100, .maximum = 86400000, .initial = 30000,
+     .help = "The longest wait for the connection and its setup, and for each next message of an answer."},
+};
+const option_group connection_options = OPTION_GROUP("Connection", connection_table);
+
+static const option progress_table[] = {
+    {.name = "json", .letter = 'j', .kind = OPTION_FLAG, .offset = offsetof(settings, json),
+     .help = "Tells what happens as JSON Lines on standard output (on standard error when sound goes there)."},
+    {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .offset = offsetof(settings, verbose),
+     .help = "Tells on standard error what the connection does."},
+};
+const option_group progress_options = OPTION_GROUP("Progress", progress_table);

@@ -1,0 +1,86 @@
+"""`emulate`: what it tells, and that others find it where it says."""
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import unittest
+import urllib.parse
+
+from command import CLEAN, Case, COMMAND, PROJECT, SHARED, emulator, first_existing, run, skip
+
+
+class Emulate(Case):
+    def test_bad_options(self):
+        self.check(run("emulate", "--port", "65536"), 2, "--port must be between 0 and 65535, not 65536.")
+        self.check(run("emulate", "--voice", "song"), 2, "it takes one of: echo replay.")
+        self.check(run("emulate", "--voice", "replay"), 2, "--replay FILE")
+        self.check(run("emulate", "--replay", "/no/such.log"), 1, "/no/such.log")
+        self.check(run("emulate", "--ca-out", "/no/such/ca.pem"), 1, "/no/such/ca.pem")
+        self.assertNotEqual(run("emulate", "--host", "0.0.0.0", timeout=10).returncode, 0)
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            done = run("emulate", "--port", taken.getsockname()[1], timeout=10)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("in use", done.stderr)
+
+    def test_tells_where_it_is(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with tempfile.TemporaryDirectory() as folder:
+                ca = pathlib.Path(folder, "ca.pem")
+                with subprocess.Popen([COMMAND, "emulate", "--ca-out", ca], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      env=CLEAN) as p:
+                    first = p.stderr.readline().decode()
+                    self.assertRegex(first, r"^Listening on https://127\.0\.0\.1:\d+;")
+                    p.send_signal(number)
+                    self.assertEqual(p.wait(10), 0)
+                    told = p.stderr.read().decode()
+                    self.assertIn("export GOOGLE_GEMINI_BASE_URL=https://127.0.0.1:", told)
+                    self.assertIn(f"SSL_CERT_FILE={ca}", told)
+                    self.assertEqual(p.stdout.read(), b"")
+
+    def test_others_verify_its_certificate(self):
+        with emulator() as service:
+            context = ssl.create_default_context(cafile=service.ca)
+            with socket.create_connection(("127.0.0.1", service.port)) as tcp:
+                with context.wrap_socket(tcp, server_hostname="127.0.0.1") as tls:
+                    self.assertIn(tls.version(), ("TLSv1.2", "TLSv1.3"))
+
+    def test_plain(self):
+        with emulator("--plain") as service:
+            self.assertEqual(urllib.parse.urlsplit(service.url).scheme, "http")
+            self.check(run("chat", "Hello", "--base-url", service.url, env={"GEMINI_API_KEY": "any"}), 0)
+
+    def test_key_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key = pathlib.Path(folder, "key")
+            key.write_text("right\n")
+            with emulator("--key-file", key) as service:
+                self.check(run("chat", "Hello", env={**service.env, "GEMINI_API_KEY": "right"}), 0)
+                self.check(run("chat", "Hello", env={**service.env, "GEMINI_API_KEY": "wrong"}), 4)
+
+    def test_many_sessions_at_once(self):
+        with emulator("--fast") as service:
+            processes = [subprocess.Popen([COMMAND, "chat", f"Number {i}"], env={**CLEAN, **service.env},
+                                          stdout=subprocess.PIPE) for i in range(20)]
+            for i, p in enumerate(processes):
+                out, _ = p.communicate(timeout=60)
+                self.assertEqual(p.returncode, 0)
+                self.assertIn(str(i), out.decode())
+
+    def test_replays_a_recording(self):
+        folder = first_existing(PROJECT / "tests" / "recordings", SHARED / "recordings")
+        if folder is None:
+            skip("tests/recordings is missing")
+        path = folder / "live_ML_Dev_should_send_text_in_async_session.websocket.log"
+        self.assertTrue(path.exists())
+        with emulator("--replay", path) as service:
+            done = run("chat", "something else", env=service.env)
+            self.assertNotEqual(done.returncode, 0)  # it says what differed
+            self.assertGreater(len(done.stderr), 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
