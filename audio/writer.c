@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audio/audio.h"
 #include "base/error.h"
@@ -14,15 +15,19 @@ struct audio_writer {
   char *path;
   audio_format format;
   int rate_hz;
-  uint64_t count;
+  uint64_t count, flushed; /* samples taken, samples known to have left */
+  bool failed;
   uint8_t odd; /* the first half of a sample whose second has not come */
   bool has_odd;
 };
 
 static const char *name_of(const audio_writer *w) { return w->file == stdout ? "Standard output" : w->path; }
 
-static genai_status write_failed(const audio_writer *w, genai_error *error) {
+/* What was buffered is lost: only what had left counts. */
+static genai_status write_failed(audio_writer *w, genai_error *error) {
   int code = errno;
+  w->failed = true;
+  w->count = w->flushed;
   genai_status status =
       error_set(error, GENAI_ERROR_SYSTEM, "%s could not be written: %s.", name_of(w), strerror(code));
   if (error) error->os_error = code;
@@ -119,20 +124,28 @@ genai_status audio_writer_write_pcm(audio_writer *writer, const uint8_t *bytes, 
 }
 
 genai_status audio_writer_flush(audio_writer *writer, genai_error *error) {
-  return fflush(writer->file) ? write_failed(writer, error) : GENAI_OK;
+  if (fflush(writer->file)) return write_failed(writer, error);
+  writer->flushed = writer->count;
+  return GENAI_OK;
 }
 
 uint64_t audio_writer_count(const audio_writer *writer) { return writer->count; }
 
-/* Sets the sizes in the header. A pipe cannot seek: it keeps the header that says "until the end". */
+/* Sets the sizes in the header. A pipe cannot seek: it keeps the header that says "until the end". After a failure the
+ * header goes past the stream, which still holds what it could not write. */
 static genai_status finish(audio_writer *w, genai_error *error) {
   uint64_t size = w->count * 2;
-  if (w->format == AUDIO_WAV && size < SIZE_UNKNOWN && !fseek(w->file, 0, SEEK_SET)) {
-    uint8_t header[HEADER_SIZE];
-    header_write(header, w->rate_hz, (uint32_t)size);
-    if (fwrite(header, 1, HEADER_SIZE, w->file) != HEADER_SIZE || fseek(w->file, 0, SEEK_END))
-      return write_failed(w, error);
+  uint8_t header[HEADER_SIZE];
+  bool sized = w->format == AUDIO_WAV && size < SIZE_UNKNOWN;
+  header_write(header, w->rate_hz, (uint32_t)size);
+  if (w->failed) {
+    ssize_t put = sized ? pwrite(fileno(w->file), header, HEADER_SIZE, 0) : 0;
+    (void)put; /* where that fails too, the first header stands */
+    return GENAI_OK;
   }
+  if (sized && !fseek(w->file, 0, SEEK_SET) &&
+      (fwrite(header, 1, HEADER_SIZE, w->file) != HEADER_SIZE || fseek(w->file, 0, SEEK_END)))
+    return write_failed(w, error);
   return fflush(w->file) ? write_failed(w, error) : GENAI_OK;
 }
 
