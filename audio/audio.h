@@ -14,7 +14,8 @@
 #include "genai/base.h"
 
 enum {
-  AUDIO_RATE_MIN = 1000, AUDIO_RATE_MAX = 384000,
+  AUDIO_RATE_MIN = 1000,
+  AUDIO_RATE_MAX = 384000,
   AUDIO_RATE_IN = 16000,  /* what the service hears natively */
   AUDIO_RATE_OUT = 24000, /* what it answers in */
   AUDIO_CHANNELS_MAX = 64
@@ -41,9 +42,9 @@ void audio_tone(int16_t *out, size_t count, int rate_hz, double frequency_hz, do
 typedef struct audio_resampler audio_resampler;
 genai_status audio_resampler_new(audio_resampler **resampler, int in_hz, int out_hz, genai_error *error);
 void audio_resampler_free(audio_resampler *resampler); /* takes NULL */
-/* Appends what can be made of the samples so far; at most some 10 ms stay inside. `last` gives these too: count * out_hz
- * / in_hz samples have then come out altogether, within a few, and the resampler starts anew.
- * Equal rates are copied. in may be NULL when count is 0. GENAI_ERROR_LIMIT when out's ceiling is reached. */
+/* Appends what can be made of the samples so far; at most some 10 ms stay inside. `last` gives these too: count *
+ * out_hz / in_hz samples have then come out altogether, within a few, and the resampler starts anew. Equal rates are
+ * copied. in may be NULL when count is 0. GENAI_ERROR_LIMIT when out's ceiling is reached. */
 genai_status audio_resampler_feed(audio_resampler *resampler, const int16_t *in, size_t count, bool last, buf *out,
                                   genai_error *error);
 /* A whole sound at once. */
@@ -54,11 +55,11 @@ genai_status audio_resample(const int16_t *in, size_t count, int in_hz, int out_
 typedef struct audio_reader audio_reader;
 
 typedef struct audio_source {
-  const char *path;    /* a file; "-" is standard input, which may be a pipe (WAV and raw PCM stream through it) */
-  const void *data;    /* or, with path NULL, a file's bytes in memory, which must outlive the reader */
+  const char *path; /* a file; "-" is standard input, which may be a pipe (WAV and raw PCM stream through it) */
+  const void *data; /* or, with path NULL, a file's bytes in memory, which must outlive the reader */
   size_t size;
-  int raw_rate_hz;     /* 0: WAV, FLAC or whatever else libsndfile reads; else raw s16le at this rate */
-  int raw_channels;    /* of raw PCM; 0 is 1 */
+  int raw_rate_hz;  /* 0: WAV, FLAC or whatever else libsndfile reads; else raw s16le at this rate */
+  int raw_channels; /* of raw PCM; 0 is 1 */
 } audio_source;
 
 /* The sound comes out mono at out_rate_hz; 0 keeps the file's rate. */
@@ -82,8 +83,9 @@ genai_status audio_writer_open(audio_writer **writer, const char *path, audio_fo
 genai_status audio_writer_write(audio_writer *writer, const int16_t *samples, size_t count, genai_error *error);
 /* Little-endian PCM bytes as they come off the wire; an odd byte waits for the next call. */
 genai_status audio_writer_write_pcm(audio_writer *writer, const uint8_t *bytes, size_t size, genai_error *error);
-genai_status audio_writer_flush(audio_writer *writer, genai_error *error); /* what was written reaches a pipe's reader */
-uint64_t audio_writer_count(const audio_writer *writer);                  /* samples written */
+genai_status audio_writer_flush(audio_writer *writer,
+                                genai_error *error);     /* what was written reaches a pipe's reader */
+uint64_t audio_writer_count(const audio_writer *writer); /* samples written */
 /* Finishes the header and closes. The writer is gone whatever is returned; takes NULL. */
 genai_status audio_writer_close(audio_writer *writer, genai_error *error);
 

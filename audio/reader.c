@@ -12,12 +12,12 @@ enum { BLOCK = 1024, PENDING_MAX = 1 << 20 };
 struct audio_reader {
   SNDFILE *file;
   SF_INFO info;
-  const char *name;            /* for sentences; valid while opening */
+  const char *name; /* for sentences; valid while opening */
   audio_resampler *resampler;
-  buf pending;                 /* samples made and not yet asked for */
+  buf pending; /* samples made and not yet asked for */
   int rate_hz;
   bool ended;
-  const uint8_t *memory;       /* of a sound in memory */
+  const uint8_t *memory; /* of a sound in memory */
   sf_count_t memory_size, memory_at;
   float block[BLOCK * AUDIO_CHANNELS_MAX];
   int16_t mono[BLOCK];
@@ -70,8 +70,7 @@ static SNDFILE *open_source(audio_reader *r, const audio_source *source) {
 
 static genai_status open_failed(const audio_reader *r, int code, genai_error *error) {
   if (sf_error(NULL) == SF_ERR_SYSTEM && code) {
-    genai_status status =
-        error_set(error, GENAI_ERROR_SYSTEM, "%s could not be opened: %s.", r->name, strerror(code));
+    genai_status status = error_set(error, GENAI_ERROR_SYSTEM, "%s could not be opened: %s.", r->name, strerror(code));
     if (error) error->os_error = code;
     return status;
   }
@@ -81,7 +80,8 @@ static genai_status open_failed(const audio_reader *r, int code, genai_error *er
   if (size && text[size - 1] == '.') size--;
   return error_set(error, GENAI_ERROR_ARGUMENT,
                    "%s could not be read as sound: %.*s. WAV and FLAC files are understood (FLAC not from a pipe); raw "
-                   "PCM needs its sample rate said.", r->name, (int)size, text);
+                   "PCM needs its sample rate said.",
+                   r->name, (int)size, text);
 }
 
 static genai_status check_shape(const audio_reader *r, genai_error *error) {

@@ -28,7 +28,9 @@ genai_status audio_resampler_new(audio_resampler **resampler, int in_hz, int out
     if (!r->state || !src_is_valid_ratio(r->ratio)) {
       audio_resampler_free(r);
       return code ? error_memory(error)
-                  : error_set(error, GENAI_ERROR_ARGUMENT, "Sound cannot be resampled from %d Hz to %d Hz: the ratio must be within 1/256 and 256.", in_hz, out_hz);
+                  : error_set(error, GENAI_ERROR_ARGUMENT,
+                              "Sound cannot be resampled from %d Hz to %d Hz: the ratio must be within 1/256 and 256.",
+                              in_hz, out_hz);
     }
   }
   *resampler = r;

@@ -121,7 +121,8 @@ genai_status cert_make(cert *c, const char *host, genai_error *error) {
   cert_deinit(c);
   const char *why = ERR_reason_error_string(ERR_get_error());
   ERR_clear_error();
-  return error_set(error, GENAI_ERROR_TLS, "OpenSSL could not make the emulator's certificate: %s.", why ? why : "out of memory");
+  return error_set(error, GENAI_ERROR_TLS, "OpenSSL could not make the emulator's certificate: %s.",
+                   why ? why : "out of memory");
 }
 
 void cert_deinit(cert *c) {

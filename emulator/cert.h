@@ -1,4 +1,5 @@
-/* A certificate authority of our own, and a certificate by it for this machine: made for one run, valid for some days. */
+/* A certificate authority of our own, and a certificate by it for this machine: made for one run, valid for some days.
+ */
 #ifndef GENAI_EMULATOR_CERT_H
 #define GENAI_EMULATOR_CERT_H
 

@@ -10,17 +10,19 @@
 #include "net/ws_frame.h"
 
 enum {
-  HEAD_MS = 10000,         /* for the upgrade request to come */
-  CLOSE_MS = 2000,         /* for the peer's close frame, and for what is to be written to leave */
-  BACKLOG_MAX = 32,        /* messages waiting: the client is not read before they are fewer */
-  CLOSE_GOING_AWAY = 1001, CLOSE_INVALID = 1007, CLOSE_INTERNAL = 1011
+  HEAD_MS = 10000,  /* for the upgrade request to come */
+  CLOSE_MS = 2000,  /* for the peer's close frame, and for what is to be written to leave */
+  BACKLOG_MAX = 32, /* messages waiting: the client is not read before they are fewer */
+  CLOSE_GOING_AWAY = 1001,
+  CLOSE_INVALID = 1007,
+  CLOSE_INTERNAL = 1011
 };
 
 typedef enum connection_state {
-  CONNECTION_HEAD,         /* waiting for the upgrade request */
+  CONNECTION_HEAD, /* waiting for the upgrade request */
   CONNECTION_OPEN,
-  CONNECTION_CLOSING,      /* our close frame is written; the peer's is waited for */
-  CONNECTION_FINISHING     /* what is written is the last */
+  CONNECTION_CLOSING,  /* our close frame is written; the peer's is waited for */
+  CONNECTION_FINISHING /* what is written is the last */
 } connection_state;
 
 struct connection {
@@ -29,11 +31,11 @@ struct connection {
   unsigned number;
   connection_state state;
   net_stream *stream;
-  net_timer *timer;        /* upgrade, the service's deadline, the end */
+  net_timer *timer; /* upgrade, the service's deadline, the end */
   buf head;
   ws_decoder decoder;
-  service *service;        /* NULL before the upgrade */
-  buf out;                 /* frames; up to out_at they are written */
+  service *service; /* NULL before the upgrade */
+  buf out;          /* frames; up to out_at they are written */
   size_t out_at;
   bool paused;
 };
@@ -109,8 +111,10 @@ static void pump(connection *c) {
   while (drain(c) && c->state == CONNECTION_OPEN) {
     if (!service_next(c->service, now_ms, &action)) {
       uint64_t deadline = service_deadline(c->service);
-      if (deadline == SERVICE_NEVER) net_timer_stop(c->timer);
-      else net_timer_start(c->timer, deadline > now_ms ? deadline - now_ms : 1);
+      if (deadline == SERVICE_NEVER)
+        net_timer_stop(c->timer);
+      else
+        net_timer_start(c->timer, deadline > now_ms ? deadline - now_ms : 1);
       break;
     }
     if (action.kind == SERVICE_SEND) {
@@ -192,7 +196,9 @@ static void open(connection *c, const door_answer *answer) {
       .seed = options->seed + c->number,
   });
   if (!c->service || ws_response_write(&c->out, answer->key.data, answer->key.size, NULL, 0, NULL)) {
-    refuse(c, &(door_answer){.status = 503, .reason = "Service Unavailable", .code = "UNAVAILABLE",
+    refuse(c, &(door_answer){.status = 503,
+                             .reason = "Service Unavailable",
+                             .code = "UNAVAILABLE",
                              .message = "The service is currently unavailable."});
     return;
   }
@@ -204,7 +210,9 @@ static void open(connection *c, const door_answer *answer) {
 
 /* Takes the request's head; returns how many bytes belong to it. */
 static size_t take_head(connection *c, const uint8_t *data, size_t size) {
-  static const door_answer malformed = {.status = 400, .reason = "Bad Request", .code = "INVALID_ARGUMENT",
+  static const door_answer malformed = {.status = 400,
+                                        .reason = "Bad Request",
+                                        .code = "INVALID_ARGUMENT",
                                         .message = "The request could not be understood."};
   http_head head;
   door_answer answer;
@@ -218,8 +226,10 @@ static size_t take_head(connection *c, const uint8_t *data, size_t size) {
     return size;
   }
   door_judge(&answer, &head, c->server->options->key);
-  if (answer.status == 101) open(c, &answer);
-  else refuse(c, &answer);
+  if (answer.status == 101)
+    open(c, &answer);
+  else
+    refuse(c, &answer);
   size_t used = head.size - before;
   buf_deinit(&c->head);
   return used;
@@ -240,13 +250,16 @@ static size_t on_data(void *user, uint8_t *data, size_t size) {
 
 static void on_writable(void *user) {
   connection *c = user;
-  if (c->service) pump(c);
-  else drain(c);
+  if (c->service)
+    pump(c);
+  else
+    drain(c);
 }
 
 static void on_end(void *user, const genai_error *error) {
   connection *c = user;
-  if (c->state == CONNECTION_OPEN) say(c, "lost without a close: %s", *error->message ? error->message : "the client ended the connection.");
+  if (c->state == CONNECTION_OPEN)
+    say(c, "lost without a close: %s", *error->message ? error->message : "the client ended the connection.");
   discard(c);
 }
 

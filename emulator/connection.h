@@ -1,4 +1,5 @@
-/* One client of the emulator: the upgrade, frames, pings and closes, between a stream and a service. Loop thread only. */
+/* One client of the emulator: the upgrade, frames, pings and closes, between a stream and a service. Loop thread only.
+ */
 #ifndef GENAI_EMULATOR_CONNECTION_H
 #define GENAI_EMULATOR_CONNECTION_H
 
@@ -17,9 +18,9 @@ typedef struct server {
   const emulator_options *options;
   const recording *recording; /* to replay, or NULL */
   speaker *speaker;
-  connection *connections;    /* those that are open */
+  connection *connections; /* those that are open */
   unsigned count;
-  unsigned accepted;          /* so far: numbers for the log, and for seeds */
+  unsigned accepted; /* so far: numbers for the log, and for seeds */
 } server;
 
 /* Takes over an accepted stream: one for net_listener. */

@@ -6,11 +6,17 @@
 
 enum { CREDENTIAL_MAX = 8192 };
 
-typedef struct endpoint { const char *path, *version; bool vertex; } endpoint;
+typedef struct endpoint {
+  const char *path, *version;
+  bool vertex;
+} endpoint;
 
-#define GEMINI(version) {"/ws/google.ai.generativelanguage." version ".GenerativeService.BidiGenerateContent", version, false}
-#define VERTEX(version) {"/ws/google.cloud.aiplatform." version ".LlmBidiService/BidiGenerateContent", version, true}
-static const endpoint endpoints[] = {GEMINI("v1"), GEMINI("v1beta"), GEMINI("v1alpha"), VERTEX("v1"), VERTEX("v1beta1")};
+#define GEMINI(version) \
+  { "/ws/google.ai.generativelanguage." version ".GenerativeService.BidiGenerateContent", version, false }
+#define VERTEX(version) \
+  { "/ws/google.cloud.aiplatform." version ".LlmBidiService/BidiGenerateContent", version, true }
+static const endpoint endpoints[] = {GEMINI("v1"), GEMINI("v1beta"), GEMINI("v1alpha"), VERTEX("v1"),
+                                     VERTEX("v1beta1")};
 
 static void refuse(door_answer *a, int status, const char *reason, const char *code, const char *message) {
   *a = (door_answer){.status = status, .reason = reason, .code = code, .message = message};
@@ -73,23 +79,25 @@ static bool find_credential(const http_head *head, http_slice query, char out[CR
   return find_parameter(query, "key", out) || find_parameter(query, "access_token", out);
 }
 
-/* A missing credential is refused at the door, and so is a wrong one on Vertex; a wrong key gets in on the Developer API
- * and is told so in a close frame. */
+/* A missing credential is refused at the door, and so is a wrong one on Vertex; a wrong key gets in on the Developer
+ * API and is told so in a close frame. */
 static void judge_credential(door_answer *a, bool found, const char *credential, const char *key) {
   bool right = found && (!key || !strcmp(credential, key));
   if (right) return;
   if (a->backend.vertex && !found)
-    refuse(a, 401, "Unauthorized", "UNAUTHENTICATED",
-           "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
-           "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.");
+    refuse(
+        a, 401, "Unauthorized", "UNAUTHENTICATED",
+        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
+        "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.");
   else if (a->backend.vertex)
     refuse(a, 401, "Unauthorized", "UNAUTHENTICATED",
            "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
            "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.");
   else if (!found)
-    refuse(a, 403, "Forbidden", "PERMISSION_DENIED",
-           "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
-           "form of API consumer identity to call this API.");
+    refuse(
+        a, 403, "Forbidden", "PERMISSION_DENIED",
+        "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
+        "form of API consumer identity to call this API.");
   else
     a->message = "API key not valid. Please pass a valid API key.";
 }
@@ -110,9 +118,12 @@ void door_judge(door_answer *answer, const http_head *head, const char *key) {
   }
   *answer = (door_answer){.status = 101, .backend = {found->vertex, found->version}};
   if (ws_request_check(head, &answer->key, &error)) {
-    if (error.http_status == 426) refuse(answer, 426, "Upgrade Required", "FAILED_PRECONDITION", "A WebSocket upgrade is expected here.");
-    else if (error.http_status == 405) refuse(answer, 405, "Method Not Allowed", "INVALID_ARGUMENT", "A WebSocket upgrade is a GET.");
-    else refuse(answer, 400, "Bad Request", "INVALID_ARGUMENT", "A WebSocket upgrade is expected here.");
+    if (error.http_status == 426)
+      refuse(answer, 426, "Upgrade Required", "FAILED_PRECONDITION", "A WebSocket upgrade is expected here.");
+    else if (error.http_status == 405)
+      refuse(answer, 405, "Method Not Allowed", "INVALID_ARGUMENT", "A WebSocket upgrade is a GET.");
+    else
+      refuse(answer, 400, "Bad Request", "INVALID_ARGUMENT", "A WebSocket upgrade is expected here.");
     return;
   }
   judge_credential(answer, find_credential(head, query, credential), credential, key);
@@ -120,12 +131,17 @@ void door_judge(door_answer *answer, const http_head *head, const char *key) {
 
 void door_write_refusal(buf *out, const door_answer *answer) {
   char body[1024], length[24];
-  snprintf(body, sizeof body, "{\n  \"error\": {\n    \"code\": %d,\n    \"message\": \"%s\",\n    \"status\": \"%s\"\n  }\n}\n",
+  snprintf(body, sizeof body,
+           "{\n  \"error\": {\n    \"code\": %d,\n    \"message\": \"%s\",\n    \"status\": \"%s\"\n  }\n}\n",
            answer->status, answer->message, answer->code);
   snprintf(length, sizeof length, "%zu", strlen(body));
   const genai_string_pair headers[] = {
-      {"Content-Type", "application/json; charset=UTF-8"}, {"Content-Length", length}, {"Connection", "close"},
-      {"Sec-WebSocket-Version", "13"}, {"Upgrade", "websocket"},
+      {"Content-Type", "application/json; charset=UTF-8"},
+      {"Content-Length", length},
+      {"Connection", "close"},
+      {"Sec-WebSocket-Version", "13"},
+      {"Upgrade", "websocket"},
   };
-  if (!http_response_write(out, answer->status, answer->reason, headers, answer->status == 426 ? 5 : 3, NULL)) buf_text(out, body);
+  if (!http_response_write(out, answer->status, answer->reason, headers, answer->status == 426 ? 5 : 3, NULL))
+    buf_text(out, body);
 }

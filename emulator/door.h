@@ -6,12 +6,13 @@
 #include "net/http.h"
 
 typedef struct door_answer {
-  int status;             /* 101, or the HTTP status of a refusal */
-  const char *reason;     /* of the status line */
-  const char *code;       /* of a refusal: Google's, as in PERMISSION_DENIED */
-  const char *message;    /* of a refusal, or, with 101, of the close (1007) that follows at once: a wrong key; else NULL */
-  http_slice key;         /* 101: Sec-WebSocket-Key; points into the head */
-  setup_backend backend;  /* 101 */
+  int status;         /* 101, or the HTTP status of a refusal */
+  const char *reason; /* of the status line */
+  const char *code;   /* of a refusal: Google's, as in PERMISSION_DENIED */
+  const char
+      *message;   /* of a refusal, or, with 101, of the close (1007) that follows at once: a wrong key; else NULL */
+  http_slice key; /* 101: Sec-WebSocket-Key; points into the head */
+  setup_backend backend; /* 101 */
 } door_answer;
 
 /* key: the only one taken; NULL: any. */

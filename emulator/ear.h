@@ -1,5 +1,5 @@
-/* Hears where speech begins and ends, by energy: the service's automatic activity detection. Time is counted in samples,
- * as the service counts it: a microphone that stops sending stops the clock. */
+/* Hears where speech begins and ends, by energy: the service's automatic activity detection. Time is counted in
+ * samples, as the service counts it: a microphone that stops sending stops the clock. */
 #ifndef GENAI_EMULATOR_EAR_H
 #define GENAI_EMULATOR_EAR_H
 
@@ -10,17 +10,17 @@
 #include "audio/audio.h"
 
 enum {
-  EAR_RATE = AUDIO_RATE_OUT, /* sound is heard at the rate it is answered in */
-  EAR_FRAME = EAR_RATE / 50, /* 20 ms: what is judged at a time */
+  EAR_RATE = AUDIO_RATE_OUT,  /* sound is heard at the rate it is answered in */
+  EAR_FRAME = EAR_RATE / 50,  /* 20 ms: what is judged at a time */
   EAR_PREROLL = EAR_RATE / 5, /* 200 ms kept from before the start was certain */
-  EAR_SECONDS_MAX = 60       /* of one utterance; what is beyond is not kept */
+  EAR_SECONDS_MAX = 60        /* of one utterance; what is beyond is not kept */
 };
 
 typedef struct ear_settings {
-  bool manual;               /* activityStart and activityEnd decide */
-  bool keen;                 /* hears quieter starts */
-  int start_ms;              /* speech this long is a start: prefixPaddingMs */
-  int silence_ms;            /* silence this long is an end: silenceDurationMs */
+  bool manual;    /* activityStart and activityEnd decide */
+  bool keen;      /* hears quieter starts */
+  int start_ms;   /* speech this long is a start: prefixPaddingMs */
+  int silence_ms; /* silence this long is an end: silenceDurationMs */
 } ear_settings;
 
 typedef enum ear_event { EAR_NOTHING, EAR_START, EAR_END } ear_event;
@@ -28,14 +28,14 @@ typedef enum ear_event { EAR_NOTHING, EAR_START, EAR_END } ear_event;
 typedef struct ear {
   ear_settings settings;
   audio_resampler *resampler;
-  int rate_hz;               /* of the sound that comes in */
-  buf incoming;              /* resampled, not yet judged */
-  buf utterance;             /* before the start: the preroll */
+  int rate_hz;   /* of the sound that comes in */
+  buf incoming;  /* resampled, not yet judged */
+  buf utterance; /* before the start: the preroll */
   bool speaking;
-  double floor;              /* level of the background */
-  int run_ms;                /* of speech before the start, of silence after it */
-  bool finishing;            /* nothing more comes for now */
-  uint64_t heard;            /* frames so far */
+  double floor;   /* level of the background */
+  int run_ms;     /* of speech before the start, of silence after it */
+  bool finishing; /* nothing more comes for now */
+  uint64_t heard; /* frames so far */
 } ear;
 
 void ear_init(ear *e, const ear_settings *settings);

@@ -14,26 +14,26 @@ enum { ECHO_WAITING_MAX = 4, ECHO_CALLS_MAX = 16, ECHO_ID_MAX = 48, ECHO_QUOTE_M
 /* A function call that was sent. */
 typedef struct echo_call {
   char id[ECHO_ID_MAX];
-  bool blocking;                   /* the turn waits for it, and new input cancels it */
-  bool cancelled;                  /* its answer, should it come, is passed over */
+  bool blocking;  /* the turn waits for it, and new input cancels it */
+  bool cancelled; /* its answer, should it come, is passed over */
 } echo_call;
 
 typedef struct echo {
   service *service;
   setup setup;
   bool set_up;
-  bool history_given;              /* historyConfig.initialHistoryInClientContent was served */
+  bool history_given; /* historyConfig.initialHistoryInClientContent was served */
   ear ear;
-  turn gathered;                   /* client content before its turnComplete */
-  unsigned images;                 /* video frames since the last turn */
-  turn waiting[ECHO_WAITING_MAX];  /* turns that may not interrupt; oldest first */
+  turn gathered;                  /* client content before its turnComplete */
+  unsigned images;                /* video frames since the last turn */
+  turn waiting[ECHO_WAITING_MAX]; /* turns that may not interrupt; oldest first */
   size_t waiting_count;
   answer answer;
   usage prompt, given;             /* of the turn under way */
   uint64_t speak_id;               /* of the sound that is being made */
   echo_call calls[ECHO_CALLS_MAX]; /* the newest ones, a ring */
   size_t calls_made;
-  turn results;                    /* what functions answered so far */
+  turn results; /* what functions answered so far */
 } echo;
 
 static inline bool echo_vertex(const echo *e) { return service_options_of(e->service)->backend.vertex; }

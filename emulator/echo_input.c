@@ -73,16 +73,20 @@ static void take_audio(echo *e, uint64_t now_ms, json_t *blob) {
 
 static void take_video(echo *e, json_t *blob) {
   const char *mime_type = pjson_text(blob, "mime_type");
-  if (strncasecmp(mime_type, "image/", 6)) service_close(e->service, 1008, "Unsupported MIME type: %.60s", mime_type);
-  else e->images++;
+  if (strncasecmp(mime_type, "image/", 6))
+    service_close(e->service, 1008, "Unsupported MIME type: %.60s", mime_type);
+  else
+    e->images++;
 }
 
 static void take_text(echo *e, uint64_t now_ms, const char *text) {
   turn t;
   turn_init(&t);
   if (e->setup.interrupts) echo_interrupt(e);
-  if (turn_add_text(&t, text)) echo_answer(e, now_ms, &t);
-  else refuse(e);
+  if (turn_add_text(&t, text))
+    echo_answer(e, now_ms, &t);
+  else
+    refuse(e);
   turn_deinit(&t);
 }
 
@@ -94,7 +98,8 @@ static void take_start(echo *e, uint64_t now_ms) {
 
 static void take_realtime(echo *e, uint64_t now_ms, json_t *input) {
   json_t *start = pjson_get(input, "activity_start"), *end = pjson_get(input, "activity_end");
-  json_t *audio = pjson_get(input, "audio"), *video = pjson_get(input, "video"), *text = pjson_get(input, "text"), *blob;
+  json_t *audio = pjson_get(input, "audio"), *video = pjson_get(input, "video"), *text = pjson_get(input, "text"),
+         *blob;
   bool stream_end = pjson_true(input, "audio_stream_end");
   size_t i;
   if (!json_object_size(input)) {
@@ -102,7 +107,8 @@ static void take_realtime(echo *e, uint64_t now_ms, json_t *input) {
     return;
   }
   if ((start || end) && !e->setup.ear.manual) {
-    service_close(e->service, 1007, "Explicit activity control is not supported when automatic activity detection is enabled.");
+    service_close(e->service, 1007,
+                  "Explicit activity control is not supported when automatic activity detection is enabled.");
     return;
   }
   if (stream_end && e->setup.ear.manual) {
@@ -112,8 +118,10 @@ static void take_realtime(echo *e, uint64_t now_ms, json_t *input) {
   if (start) take_start(e, now_ms);
   if (audio) take_audio(e, now_ms, audio);
   json_array_foreach(pjson_get(input, "media_chunks"), i, blob) {
-    if (strncasecmp(pjson_text(blob, "mime_type"), "image/", 6)) take_audio(e, now_ms, blob);
-    else take_video(e, blob);
+    if (strncasecmp(pjson_text(blob, "mime_type"), "image/", 6))
+      take_audio(e, now_ms, blob);
+    else
+      take_video(e, blob);
   }
   if (video) take_video(e, video);
   if (text) take_text(e, now_ms, json_string_value(text));
@@ -168,13 +176,20 @@ void echo_input(echo *e, uint64_t now_ms, json_t *message) {
   json_t *update = pjson_get(message, "context_update");
   int parts = !!first + !!content + !!realtime + !!results + !!update;
   if (parts > 1)
-    service_close(e->service, 1007, "Invalid value (oneof), oneof field 'message_type' is already set. Only one may be.");
+    service_close(e->service, 1007,
+                  "Invalid value (oneof), oneof field 'message_type' is already set. Only one may be.");
   else if (!first == !e->set_up)
     service_close(e->service, 1007, "setup must be the first message and only the first.");
-  else if (first) take_setup(e, first);
-  else if (content) take_content(e, now_ms, content);
-  else if (realtime) take_realtime(e, now_ms, realtime);
-  else if (results) echo_results(e, now_ms, pjson_get(results, "function_responses"));
-  else if (update) take_update(e, update);
-  else refuse(e);
+  else if (first)
+    take_setup(e, first);
+  else if (content)
+    take_content(e, now_ms, content);
+  else if (realtime)
+    take_realtime(e, now_ms, realtime);
+  else if (results)
+    echo_results(e, now_ms, pjson_get(results, "function_responses"));
+  else if (update)
+    take_update(e, update);
+  else
+    refuse(e);
 }

@@ -16,8 +16,10 @@ void echo_uuid(echo *e, char out[ECHO_ID_MAX]) {
 }
 
 static void call_id(echo *e, char out[ECHO_ID_MAX]) {
-  if (echo_vertex(e)) echo_uuid(e, out);
-  else snprintf(out, ECHO_ID_MAX, "function-call-%" PRIu64, service_random(e->service));
+  if (echo_vertex(e))
+    echo_uuid(e, out);
+  else
+    snprintf(out, ECHO_ID_MAX, "function-call-%" PRIu64, service_random(e->service));
 }
 
 /* ---- what is under way ---- */
@@ -72,10 +74,14 @@ static bool format_reply(buf *out, turn *t, const char *heard, double seconds) {
   const char *text = t->text.size ? turn_text(t) : heard;
   size_t size = text ? quote_size(text) : 0;
   buf_init(out, TURN_TEXT_MAX);
-  if (t->result) buf_append(out, text, size);
-  else if (text) buf_format(out, "You said: \"%.*s%s\"", (int)size, text, text[size] ? "..." : "");
-  else if (seconds > 0) buf_format(out, "I heard %.2f s of speech.", seconds);
-  else buf_text(out, "You said nothing.");
+  if (t->result)
+    buf_append(out, text, size);
+  else if (text)
+    buf_format(out, "You said: \"%.*s%s\"", (int)size, text, text[size] ? "..." : "");
+  else if (seconds > 0)
+    buf_format(out, "I heard %.2f s of speech.", seconds);
+  else
+    buf_text(out, "You said nothing.");
   return buf_cstr(out) != NULL;
 }
 
@@ -191,7 +197,9 @@ static bool add_result(turn *t, json_t *item) {
   buf line;
   buf_init(&line, TURN_TEXT_MAX);
   bool fine = buf_format(&line, "%s %s: %s", pjson_text(item, "name"), error ? "failed" : "answered",
-                         json ? json : json_is_string(value) ? json_string_value(value) : "nothing") &&
+                         json                    ? json
+                         : json_is_string(value) ? json_string_value(value)
+                                                 : "nothing") &&
               buf_cstr(&line) && turn_add_text(t, buf_cstr(&line));
   buf_deinit(&line);
   free(json);
@@ -237,8 +245,9 @@ static void send_sound(echo *e, const answer_step *step) {
   uint8_t bytes[ANSWER_CHUNK * 2];
   audio_pcm_write(bytes, step->samples, step->count);
   e->given.audio += usage_of_sound(step->count);
-  send_part(e, json_pack("{s:{s:s, s:o}}", "inlineData", "mimeType", echo_vertex(e) ? "audio/pcm" : "audio/pcm;rate=24000",
-                         "data", pjson_base64(bytes, step->count * 2)));
+  send_part(e,
+            json_pack("{s:{s:s, s:o}}", "inlineData", "mimeType", echo_vertex(e) ? "audio/pcm" : "audio/pcm;rate=24000",
+                      "data", pjson_base64(bytes, step->count * 2)));
 }
 
 static void send_transcript(echo *e, const char *name, const answer_step *step) {

@@ -20,7 +20,7 @@ typedef struct errand {
 } errand;
 
 struct emulator {
-  emulator_options options;   /* strings are owned */
+  emulator_options options; /* strings are owned */
   server server;
   cert cert;
   recording recording;
@@ -30,7 +30,7 @@ struct emulator {
   pthread_mutex_t lock;
   pthread_cond_t wake;
   errand errand;
-  genai_status status;        /* of the errand */
+  genai_status status; /* of the errand */
   genai_error *error;
 };
 
@@ -76,15 +76,20 @@ static void free_options(emulator_options *o) {
 
 static genai_status check_options(const emulator_options *o, genai_error *error) {
   if (o->port < 0 || o->port > 65535)
-    return error_set(error, GENAI_ERROR_ARGUMENT, "%d is not a port. Use 1 to 65535, or 0 for any that is free.", o->port);
+    return error_set(error, GENAI_ERROR_ARGUMENT, "%d is not a port. Use 1 to 65535, or 0 for any that is free.",
+                     o->port);
   if (!o->allow_remote && !net_host_is_loopback(o->host))
-    return error_set(error, GENAI_ERROR_ARGUMENT,
-                     "%s is not a loopback address. The emulator takes any key and answers anybody; allow remote clients "
-                     "only where that is meant.", o->host);
+    return error_set(
+        error, GENAI_ERROR_ARGUMENT,
+        "%s is not a loopback address. The emulator takes any key and answers anybody; allow remote clients "
+        "only where that is meant.",
+        o->host);
   if ((o->voice == EMULATOR_REPLAY) != (o->replay != NULL))
-    return error_set(error, GENAI_ERROR_ARGUMENT, "The replay voice and a recorded session go together: give both or neither.");
+    return error_set(error, GENAI_ERROR_ARGUMENT,
+                     "The replay voice and a recorded session go together: give both or neither.");
   if (o->plain && o->ca_out)
-    return error_set(error, GENAI_ERROR_ARGUMENT, "A plain emulator has no certificate to write. Leave out one of the two.");
+    return error_set(error, GENAI_ERROR_ARGUMENT,
+                     "A plain emulator has no certificate to write. Leave out one of the two.");
   if (o->key && !*o->key) return error_set(error, GENAI_ERROR_ARGUMENT, "The key to be required is empty.");
   return GENAI_OK;
 }
@@ -92,8 +97,8 @@ static genai_status check_options(const emulator_options *o, genai_error *error)
 /* ---- starting ---- */
 
 static void listen_errand(emulator *e) {
-  e->status = net_listener_new(&e->listener, e->server.loop, e->options.host, e->options.port, e->tls, connection_accept,
-                               &e->server, e->error);
+  e->status = net_listener_new(&e->listener, e->server.loop, e->options.host, e->options.port, e->tls,
+                               connection_accept, &e->server, e->error);
 }
 
 /* An address that means "all of them" is reached by loopback. */
@@ -136,8 +141,10 @@ genai_status emulator_start(emulator **out, const emulator_options *options, gen
   e->server.options = &e->options;
   genai_status status = copy_options(e, options, error);
   if (!status) status = start(e, error);
-  if (status) emulator_stop(e);
-  else *out = e;
+  if (status)
+    emulator_stop(e);
+  else
+    *out = e;
   return status;
 }
 

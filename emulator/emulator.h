@@ -1,8 +1,9 @@
 /* The Live API on your own machine: a server on a thread of its own, for a command or a test to start and stop.
  *
- * It serves `/ws/google.ai.generativelanguage.{v1,v1beta,v1alpha}.GenerativeService.BidiGenerateContent` and, for Vertex,
- * `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`, below any path prefix. What it answers,
- * and what it refuses, is in service.h and the files named there. */
+ * It serves `/ws/google.ai.generativelanguage.{v1,v1beta,v1alpha}.GenerativeService.BidiGenerateContent` and, for
+ * Vertex,
+ * `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`, below any path prefix. What it
+ * answers, and what it refuses, is in service.h and the files named there. */
 #ifndef GENAI_EMULATOR_EMULATOR_H
 #define GENAI_EMULATOR_EMULATOR_H
 
@@ -14,25 +15,26 @@
 typedef struct emulator emulator;
 
 typedef enum emulator_voice {
-  EMULATOR_ECHO,           /* says back what it hears; calls functions that are named */
-  EMULATOR_REPLAY          /* plays a *.websocket.log back */
+  EMULATOR_ECHO,  /* says back what it hears; calls functions that are named */
+  EMULATOR_REPLAY /* plays a *.websocket.log back */
 } emulator_voice;
 
 /* Zeros are a good start: a TLS server that echoes, on a free port of 127.0.0.1, taking any key. Copied. */
 typedef struct emulator_options {
-  const char *host;        /* to listen on; NULL: 127.0.0.1 */
-  int port;                /* 0: any that is free */
-  bool allow_remote;       /* a host that is not loopback is refused without it */
-  bool plain;              /* http and ws instead of https and wss */
-  const char *ca_out;      /* TLS: a file that gets the certificate to trust, as PEM */
+  const char *host;   /* to listen on; NULL: 127.0.0.1 */
+  int port;           /* 0: any that is free */
+  bool allow_remote;  /* a host that is not loopback is refused without it */
+  bool plain;         /* http and ws instead of https and wss */
+  const char *ca_out; /* TLS: a file that gets the certificate to trust, as PEM */
   emulator_voice voice;
-  const char *replay;      /* REPLAY: the file */
-  const char *key;         /* the only API key or token taken; NULL: any that is not empty */
-  const char *transcript;  /* ECHO: what every utterance is heard to say; NULL: only its length is told */
-  uint64_t seed;           /* of the ids that are given out */
-  bool fast;               /* answers come at once, not at the pace of speech */
-  bool no_speech;          /* texts are spoken as tones, also where espeak-ng is installed */
-  void (*log)(void *user, const char *line); /* what happens, a line at a time, without credentials; on its thread; or NULL */
+  const char *replay;     /* REPLAY: the file */
+  const char *key;        /* the only API key or token taken; NULL: any that is not empty */
+  const char *transcript; /* ECHO: what every utterance is heard to say; NULL: only its length is told */
+  uint64_t seed;          /* of the ids that are given out */
+  bool fast;              /* answers come at once, not at the pace of speech */
+  bool no_speech;         /* texts are spoken as tones, also where espeak-ng is installed */
+  void (*log)(void *user,
+              const char *line); /* what happens, a line at a time, without credentials; on its thread; or NULL */
   void *user;
 } emulator_options;
 

@@ -15,7 +15,10 @@ typedef struct source {
   const char *text, *phrase, *number;
 } source;
 
-typedef struct mention { const char *start; size_t size; } mention;
+typedef struct mention {
+  const char *start;
+  size_t size;
+} mention;
 
 static bool is_gap(char c) { return c == ' ' || c == '_' || c == '-'; }
 static bool is_word(char c) { return isalnum((unsigned char)c) || (unsigned char)c >= 0x80; }
@@ -131,8 +134,10 @@ static json_t *make_object(json_t *schema, source *s, int depth) {
   const char *name;
   json_object_foreach(json_object_get(schema, "properties"), name, property) {
     json_t *mentioned = mentioned_value(property, s->text);
-    if (is_required(schema, name)) json_object_set_new(object, name, make_value(property, s, depth));
-    else if (mentioned) json_object_set(object, name, mentioned);
+    if (is_required(schema, name))
+      json_object_set_new(object, name, make_value(property, s, depth));
+    else if (mentioned)
+      json_object_set(object, name, mentioned);
   }
   return object;
 }

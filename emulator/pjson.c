@@ -91,7 +91,8 @@ json_t *pjson_base64(const uint8_t *data, size_t size) {
   if (!text) return NULL;
   for (size_t i = 0; i < size; i += 3) {
     size_t left = size - i;
-    uint32_t bits = (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0);
+    uint32_t bits =
+        (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0);
     *to++ = digits[bits >> 18];
     *to++ = digits[bits >> 12 & 63];
     *to++ = left > 1 ? digits[bits >> 6 & 63] : '=';

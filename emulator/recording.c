@@ -144,13 +144,16 @@ static bool same_array(json_t *expected, json_t *actual, char *place, size_t siz
 
 static bool same(json_t *expected, json_t *actual, char *place, size_t size, size_t used) {
   bool equal = false;
-  if (json_is_object(expected) && json_is_object(actual)) equal = same_object(expected, actual, place, size, used);
-  else if (json_is_array(expected) && json_is_array(actual)) equal = same_array(expected, actual, place, size, used);
+  if (json_is_object(expected) && json_is_object(actual))
+    equal = same_object(expected, actual, place, size, used);
+  else if (json_is_array(expected) && json_is_array(actual))
+    equal = same_array(expected, actual, place, size, used);
   else if (json_is_number(expected) && json_is_number(actual))
     equal = json_number_value(expected) == json_number_value(actual);
   else if (json_is_string(expected) && json_is_string(actual))
     equal = fits(json_string_value(expected), json_string_value(actual));
-  else equal = expected && actual && json_typeof(expected) == json_typeof(actual);
+  else
+    equal = expected && actual && json_typeof(expected) == json_typeof(actual);
   if (equal && used < size) place[used] = '\0';
   return equal;
 }

@@ -30,8 +30,8 @@ genai_status recording_parse(recording *r, const char *text, size_t size, genai_
 genai_status recording_load(recording *r, const char *path, genai_error *error);
 void recording_deinit(recording *r);
 
-/* Whether two JSON values are equal: numbers by value, objects without order, and REDACTED, in the expected text, standing
- * for any text without a slash. If not, `place` (room for `size`) says where the first difference is, as in
+/* Whether two JSON values are equal: numbers by value, objects without order, and REDACTED, in the expected text,
+ * standing for any text without a slash. If not, `place` (room for `size`) says where the first difference is, as in
  * setup.tools[0].name. */
 bool recording_same(json_t *expected, json_t *actual, char *place, size_t size);
 

@@ -16,9 +16,9 @@ struct service {
   void *voice;
   service_action outbox[SERVICE_OUTBOX_MAX]; /* a ring; texts are owned */
   size_t first, count;
-  char *current;                             /* the text of the action that was pulled last */
+  char *current; /* the text of the action that was pulled last */
   uint64_t random;
-  int close_code;                            /* 0: open */
+  int close_code; /* 0: open */
   char close_reason[REASON_MAX];
   bool close_pulled;
 };
@@ -81,8 +81,10 @@ static void push(service *s, service_kind kind, uint64_t id, char *text, size_t 
         (service_action){.kind = kind, .id = id, .text = text, .size = size};
     return;
   }
-  if (!text) service_close(s, 1011, "Internal error encountered.");
-  else service_close(s, 1011, "More than %d messages are waiting to be read.", SERVICE_OUTBOX_MAX);
+  if (!text)
+    service_close(s, 1011, "Internal error encountered.");
+  else
+    service_close(s, 1011, "More than %d messages are waiting to be read.", SERVICE_OUTBOX_MAX);
   mem_free(text);
 }
 

@@ -1,8 +1,8 @@
 /* The service's side of one session, without I/O: client messages and the time go in, messages, closes and requests to
  * speak come out. Which answers are given is the voice's affair (voice.h).
  *
- * Output is pulled: call service_next until it returns false, again after each input, and at service_deadline. So a fast
- * answer is never longer in memory than its sound, and an interruption takes back what was not pulled yet. */
+ * Output is pulled: call service_next until it returns false, again after each input, and at service_deadline. So a
+ * fast answer is never longer in memory than its sound, and an interruption takes back what was not pulled yet. */
 #ifndef GENAI_EMULATOR_SERVICE_H
 #define GENAI_EMULATOR_SERVICE_H
 
@@ -15,7 +15,7 @@
 
 enum {
   SERVICE_MESSAGE_MAX = 16 << 20, /* of a client; 1009 beyond */
-  SERVICE_OUTBOX_MAX = 256,       /* messages waiting to be pulled; a client that makes more without reading is closed */
+  SERVICE_OUTBOX_MAX = 256, /* messages waiting to be pulled; a client that makes more without reading is closed */
   SERVICE_TRANSCRIPT_MAX = 4096
 };
 #define SERVICE_NEVER UINT64_MAX
@@ -24,20 +24,21 @@ typedef struct service service;
 
 typedef struct service_options {
   setup_backend backend;
-  const recording *recording;  /* not NULL: replay it; outlives the service */
-  const char *transcript;      /* echo: what every utterance is heard to say; NULL: only its length is told */
-  bool fast;                   /* answers come at once, not at the pace of speech */
-  uint64_t seed;               /* of ids */
+  const recording *recording; /* not NULL: replay it; outlives the service */
+  const char *transcript;     /* echo: what every utterance is heard to say; NULL: only its length is told */
+  bool fast;                  /* answers come at once, not at the pace of speech */
+  uint64_t seed;              /* of ids */
 } service_options;
 
 typedef enum service_kind { SERVICE_SEND, SERVICE_CLOSE, SERVICE_SPEAK } service_kind;
 
 typedef struct service_action {
   service_kind kind;
-  const char *text;  /* SEND: the JSON; CLOSE: the reason; SPEAK: what to say. NUL-terminated, valid until the next call */
-  size_t size;       /* of SEND's text */
-  int code;          /* CLOSE */
-  uint64_t id;       /* SPEAK: answer with service_spoken and this id, from wherever, whenever */
+  const char
+      *text;   /* SEND: the JSON; CLOSE: the reason; SPEAK: what to say. NUL-terminated, valid until the next call */
+  size_t size; /* of SEND's text */
+  int code;    /* CLOSE */
+  uint64_t id; /* SPEAK: answer with service_spoken and this id, from wherever, whenever */
 } service_action;
 
 service *service_new(const service_options *options); /* strings are copied; NULL when memory is out */
@@ -48,7 +49,8 @@ void service_receive(service *s, uint64_t now_ms, const char *text, size_t size)
 void service_spoken(service *s, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count);
 /* False: nothing to do before an input or the deadline. CLOSE is the last action. */
 bool service_next(service *s, uint64_t now_ms, service_action *action);
-uint64_t service_deadline(const service *s); /* when service_next has something; 0: now; SERVICE_NEVER: after an input */
-size_t service_backlog(const service *s);    /* messages waiting to be pulled: stop reading when they grow */
+uint64_t
+service_deadline(const service *s);       /* when service_next has something; 0: now; SERVICE_NEVER: after an input */
+size_t service_backlog(const service *s); /* messages waiting to be pulled: stop reading when they grow */
 
 #endif

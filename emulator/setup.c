@@ -41,15 +41,21 @@ static bool name_matches(const char *name, const char *pattern) {
 /* Any model that has a model's name is there. */
 static int check_model(const setup_backend *backend, const char *model, char reason[SETUP_REASON_MAX]) {
   static const char *const gemini[] = {"models/*", "tunedModels/*", NULL};
-  static const char *const vertex[] = {"projects/*/locations/*/publishers/*/models/*", "projects/*/locations/*/endpoints/*",
-                                       "projects/*/locations/*/models/*", "publishers/*/models/*", "models/*", NULL};
+  static const char *const vertex[] = {"projects/*/locations/*/publishers/*/models/*",
+                                       "projects/*/locations/*/endpoints/*",
+                                       "projects/*/locations/*/models/*",
+                                       "publishers/*/models/*",
+                                       "models/*",
+                                       NULL};
   if (!*model) return invalid(reason);
   for (const char *const *pattern = backend->vertex ? vertex : gemini; *pattern; pattern++) {
     if (name_matches(model, *pattern)) return 0;
   }
-  return refuse(reason, 1008,
-                "%.120s is not found for API version %s, or is not supported for bidiGenerateContent. Call ListModels to "
-                "see the list of available models and their supported methods.", model, backend->version);
+  return refuse(
+      reason, 1008,
+      "%.120s is not found for API version %s, or is not supported for bidiGenerateContent. Call ListModels to "
+      "see the list of available models and their supported methods.",
+      model, backend->version);
 }
 
 /* Speech is the default; text and speech together are refused, and so is what a live session never answers in. */
@@ -66,8 +72,8 @@ static bool is_value(json_t *object, const char *name, const char *value) {
   return !strcmp(pjson_text(object, name), value);
 }
 
-/* realtimeInputConfig. The start is heard keenly by default on the Developer API, not so on Vertex; the end after half a
- * second, or 0.8 s where LOW was asked for. */
+/* realtimeInputConfig. The start is heard keenly by default on the Developer API, not so on Vertex; the end after half
+ * a second, or 0.8 s where LOW was asked for. */
 static int read_input(setup *s, const setup_backend *backend, json_t *config, char reason[SETUP_REASON_MAX]) {
   json_t *automatic = pjson_get(config, "automatic_activity_detection");
   bool low_start = is_value(automatic, "start_of_speech_sensitivity", "START_SENSITIVITY_LOW");
@@ -88,7 +94,8 @@ static int read_input(setup *s, const setup_backend *backend, json_t *config, ch
 
 static bool function_name_valid(const char *name) {
   if (!isalpha((unsigned char)*name) && *name != '_') return false;
-  return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-") == strlen(name) && strlen(name) <= 128;
+  return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-") == strlen(name) &&
+         strlen(name) <= 128;
 }
 
 int setup_check_tools(json_t *tools, char reason[SETUP_REASON_MAX]) {
@@ -100,8 +107,10 @@ int setup_check_tools(json_t *tools, char reason[SETUP_REASON_MAX]) {
       const char *name = pjson_text(declaration, "name");
       if (code) break;
       if (!function_name_valid(name))
-        code = refuse(reason, 1007, "* BidiGenerateContentRequest.setup.tools[%zu].function_declarations[%zu].name: "
-                      "[FIELD_INVALID] Invalid function name.", i, k);
+        code = refuse(reason, 1007,
+                      "* BidiGenerateContentRequest.setup.tools[%zu].function_declarations[%zu].name: "
+                      "[FIELD_INVALID] Invalid function name.",
+                      i, k);
       else if (json_object_get(seen, name))
         code = refuse(reason, 1007, "Duplicate function declaration found: %.128s", name);
       else if (json_object_set(seen, name, json_true()))

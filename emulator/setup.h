@@ -12,23 +12,24 @@ enum { SETUP_REASON_MAX = 512 };
 /* Which service is played. */
 typedef struct setup_backend {
   bool vertex;
-  const char *version;      /* of the API: "v1beta" */
+  const char *version; /* of the API: "v1beta" */
 } setup_backend;
 
 typedef struct setup {
-  bool text;                /* answers are text, not speech */
+  bool text; /* answers are text, not speech */
   ear_settings ear;
-  bool interrupts;          /* the start of activity interrupts an answer */
-  bool hears_transcript;    /* inputAudioTranscription */
-  bool speaks_transcript;   /* outputAudioTranscription */
-  bool vad_signal;          /* explicitVadSignal */
-  bool initial_history;     /* the first client contents are history, up to a turnComplete */
-  char *source_text;        /* what the caller is expected to say (inputAudioTranscription.sourceText), or NULL */
-  json_t *tools;            /* list, or NULL; owned */
-  json_t *system;           /* Content, or NULL; owned */
+  bool interrupts;        /* the start of activity interrupts an answer */
+  bool hears_transcript;  /* inputAudioTranscription */
+  bool speaks_transcript; /* outputAudioTranscription */
+  bool vad_signal;        /* explicitVadSignal */
+  bool initial_history;   /* the first client contents are history, up to a turnComplete */
+  char *source_text;      /* what the caller is expected to say (inputAudioTranscription.sourceText), or NULL */
+  json_t *tools;          /* list, or NULL; owned */
+  json_t *system;         /* Content, or NULL; owned */
 } setup;
 
-/* Reads a setup whose shape was checked. Returns 0, or the close code with which the service refuses it and its reason. */
+/* Reads a setup whose shape was checked. Returns 0, or the close code with which the service refuses it and its reason.
+ */
 int setup_read(setup *s, const setup_backend *backend, json_t *message, char reason[SETUP_REASON_MAX]);
 void setup_deinit(setup *s);
 /* Checks function declarations: names present, valid and not repeated. 0 or a close code. */

@@ -44,7 +44,8 @@ static bool find_field(const char *fields, const char *key, char name[TYPE_MAX],
 
 static bool refuse_name(const check *c, const char *key, const char *why) {
   if (*c->path) {
-    snprintf(c->reason, SHAPE_REASON_MAX, "Invalid JSON payload received. Unknown name \"%.100s\" at '%.300s': %s", key, c->path, why);
+    snprintf(c->reason, SHAPE_REASON_MAX, "Invalid JSON payload received. Unknown name \"%.100s\" at '%.300s': %s", key,
+             c->path, why);
   } else {
     snprintf(c->reason, SHAPE_REASON_MAX, "Invalid JSON payload received. Unknown name \"%.100s\": %s", key, why);
   }
@@ -108,24 +109,41 @@ static bool check_enum(const check *c, const char *name, const json_t *value) {
 }
 
 static bool check_scalar(const check *c, const char *type, json_t *value) {
-  static const struct { const char *type, *google; } names[] = {
-      {"string", "TYPE_STRING"}, {"bool", "TYPE_BOOL"}, {"int32", "TYPE_INT32"}, {"int64", "TYPE_INT64"},
-      {"number", "TYPE_DOUBLE"}, {"bytes", "TYPE_BYTES"}, {"enum", "TYPE_ENUM"},
+  static const struct {
+    const char *type, *google;
+  } names[] = {
+      {"string", "TYPE_STRING"},
+      {"bool", "TYPE_BOOL"},
+      {"int32", "TYPE_INT32"},
+      {"int64", "TYPE_INT64"},
+      {"number", "TYPE_DOUBLE"},
+      {"bytes", "TYPE_BYTES"},
+      {"enum", "TYPE_ENUM"},
       {"duration", "type.googleapis.com/google.protobuf.Duration"},
-      {"timestamp", "type.googleapis.com/google.protobuf.Timestamp"}, {"struct", "type.googleapis.com/google.protobuf.Struct"},
+      {"timestamp", "type.googleapis.com/google.protobuf.Timestamp"},
+      {"struct", "type.googleapis.com/google.protobuf.Struct"},
   };
   double number;
   bool fine = false;
   if (!strcmp(type, "any")) return true;
-  if (!strcmp(type, "string") || !strcmp(type, "timestamp")) fine = json_is_string(value);
-  else if (!strcmp(type, "bool")) fine = json_is_boolean(value);
-  else if (!strcmp(type, "int32")) fine = is_integer(value, INT32_MIN, INT32_MAX);
-  else if (!strcmp(type, "int64")) fine = is_integer(value, -9223372036854775808.0, 9223372036854775807.0);
-  else if (!strcmp(type, "number")) fine = is_number(value, &number);
-  else if (!strcmp(type, "bytes")) fine = json_is_string(value) && pjson_base64_valid(json_string_value(value), json_string_length(value));
-  else if (!strcmp(type, "enum")) fine = json_is_string(value) || json_is_integer(value);
-  else if (!strcmp(type, "duration")) fine = is_duration(value);
-  else if (!strcmp(type, "struct")) fine = json_is_object(value);
+  if (!strcmp(type, "string") || !strcmp(type, "timestamp"))
+    fine = json_is_string(value);
+  else if (!strcmp(type, "bool"))
+    fine = json_is_boolean(value);
+  else if (!strcmp(type, "int32"))
+    fine = is_integer(value, INT32_MIN, INT32_MAX);
+  else if (!strcmp(type, "int64"))
+    fine = is_integer(value, -9223372036854775808.0, 9223372036854775807.0);
+  else if (!strcmp(type, "number"))
+    fine = is_number(value, &number);
+  else if (!strcmp(type, "bytes"))
+    fine = json_is_string(value) && pjson_base64_valid(json_string_value(value), json_string_length(value));
+  else if (!strcmp(type, "enum"))
+    fine = json_is_string(value) || json_is_integer(value);
+  else if (!strcmp(type, "duration"))
+    fine = is_duration(value);
+  else if (!strcmp(type, "struct"))
+    fine = json_is_object(value);
   for (size_t i = 0; !fine && i < sizeof names / sizeof *names; i++) {
     if (!strcmp(names[i].type, type)) return refuse_value(c, names[i].google, value);
   }
@@ -180,7 +198,8 @@ static bool check_field(check *c, const char *key, const char *name, const char 
 
 static bool check_message(check *c, const char *name, json_t *value) {
   if (!json_is_object(value)) return refuse_type(c, name, value);
-  if (c->depth == DEPTH_MAX) return snprintf(c->reason, SHAPE_REASON_MAX, "Message too deep. Max recursion depth reached."), false;
+  if (c->depth == DEPTH_MAX)
+    return snprintf(c->reason, SHAPE_REASON_MAX, "Message too deep. Max recursion depth reached."), false;
   c->depth++;
   const char *fields = fields_of(name), *key;
   json_t *member;
@@ -196,6 +215,7 @@ static bool check_message(check *c, const char *name, json_t *value) {
 bool shape_check(json_t *message, const char *api_version, char reason[SHAPE_REASON_MAX]) {
   check c = {.version = api_version, .reason = reason};
   if (json_is_object(message)) return check_message(&c, "BidiGenerateContentClientMessage", message);
-  snprintf(reason, SHAPE_REASON_MAX, "Invalid JSON payload received. Unknown name \"\": Root element must be a message.");
+  snprintf(reason, SHAPE_REASON_MAX,
+           "Invalid JSON payload received. Unknown name \"\": Root element must be a message.");
   return false;
 }

@@ -13,7 +13,9 @@ enum { SHAPE_REASON_MAX = 512 };
 bool shape_check(json_t *message, const char *api_version, char reason[SHAPE_REASON_MAX]);
 
 /* The table (shape_table.c); both lists end with a NULL name. */
-typedef struct shape_row { const char *name, *content; } shape_row;
+typedef struct shape_row {
+  const char *name, *content;
+} shape_row;
 extern const shape_row shape_messages[];     /* content: the fields, as name:type */
 extern const shape_row shape_enumerations[]; /* content: the values */
 

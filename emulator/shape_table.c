@@ -20,8 +20,8 @@ const shape_row shape_messages[] = {
     {"BidiGenerateContentContextUpdate", "system_instruction:Content tools:ContextUpdateTools"},
     {"ContextUpdateTools", "tools:*Tool"},
     {"GenerationConfig",
-     "model_config:ModelSelectionConfig model_selection_config:ModelSelectionConfig response_json_schema:any audio_timestamp:bool "
-     "candidate_count:int32 enable_affective_dialog:bool frequency_penalty:number logprobs:int32 "
+     "model_config:ModelSelectionConfig model_selection_config:ModelSelectionConfig response_json_schema:any "
+     "audio_timestamp:bool candidate_count:int32 enable_affective_dialog:bool frequency_penalty:number logprobs:int32 "
      "max_output_tokens:int32 media_resolution:enum presence_penalty:number response_logprobs:bool "
      "response_mime_type:string response_modalities:*Modality response_schema:Schema "
      "routing_config:GenerationConfigRoutingConfig seed:int32 speech_config:SpeechConfig "

@@ -11,24 +11,24 @@ typedef struct job job;
 struct job {
   net_task task;
   speaker *speaker;
-  job *next, **link;     /* of all jobs; the loop's */
-  job *next_queued;      /* under the lock */
-  void *owner;           /* NULL: forgotten; the loop's */
+  job *next, **link; /* of all jobs; the loop's */
+  job *next_queued;  /* under the lock */
+  void *owner;       /* NULL: forgotten; the loop's */
   uint64_t id;
   char *text;
-  buf samples;           /* the thread's until the task is posted */
+  buf samples; /* the thread's until the task is posted */
 };
 
 struct speaker {
   net_loop *loop;
   speaker_done *done;
   bool tones_only;
-  job *jobs;             /* the loop's */
+  job *jobs; /* the loop's */
   size_t count;
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t wake;
-  job *first, **last;    /* the queue */
+  job *first, **last; /* the queue */
   bool stopping;
 };
 
@@ -108,7 +108,13 @@ void speaker_free(speaker *s) {
 bool speaker_say(speaker *s, void *owner, uint64_t id, const char *text) {
   job *j = s->count < SPEAKER_JOBS_MAX ? mem_zalloc(sizeof *j) : NULL;
   if (!j) return false;
-  *j = (job){.task.run = finished, .speaker = s, .owner = owner, .id = id, .text = mem_strdup(text), .next = s->jobs, .link = &s->jobs};
+  *j = (job){.task.run = finished,
+             .speaker = s,
+             .owner = owner,
+             .id = id,
+             .text = mem_strdup(text),
+             .next = s->jobs,
+             .link = &s->jobs};
   buf_init(&j->samples, (size_t)(SPEECH_SECONDS_MAX + 1) * AUDIO_RATE_OUT * sizeof(int16_t));
   if (s->jobs) s->jobs->link = &j->next;
   s->jobs = j;

@@ -1,4 +1,5 @@
-/* Makes sound of texts on one helper thread, so that the loop never waits for it. Loop thread only where nothing else is said. */
+/* Makes sound of texts on one helper thread, so that the loop never waits for it. Loop thread only where nothing else
+ * is said. */
 #ifndef GENAI_EMULATOR_SPEAKER_H
 #define GENAI_EMULATOR_SPEAKER_H
 

@@ -28,8 +28,8 @@ static bool open_pipe(int ends[2]) {
   return true;
 }
 
-/* Starts espeak-ng with nothing to read, its sound on `output`, no environment but the encoding, and signals as they are
- * by default: this thread has them masked. */
+/* Starts espeak-ng with nothing to read, its sound on `output`, no environment but the encoding, and signals as they
+ * are by default: this thread has them masked. */
 static bool spawn(pid_t *child, int output, const char *text) {
   char *const arguments[] = {(char *)"espeak-ng", (char *)"--stdout", (char *)"--", (char *)text, NULL};
   char *const environment[] = {(char *)"LANG=C.UTF-8", NULL};
@@ -98,8 +98,7 @@ bool speech_espeak(const char *text, buf *samples) {
   if (fine) {
     fine = read_all(ends[0], &wav);
     if (!fine) kill(child, SIGKILL);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     fine = fine && decode(&wav, samples);
   }
   close(ends[0]);

@@ -7,7 +7,12 @@
 #include "audio/audio.h"
 #include "emulator/pjson.h"
 
-enum { SOUND_MAX = 60 * AUDIO_RATE_OUT * (int)sizeof(int16_t), BLOB_MAX = 16 << 20, TOKENS_A_SECOND = 25, TOKENS_AN_IMAGE = 258 };
+enum {
+  SOUND_MAX = 60 * AUDIO_RATE_OUT * (int)sizeof(int16_t),
+  BLOB_MAX = 16 << 20,
+  TOKENS_A_SECOND = 25,
+  TOKENS_AN_IMAGE = 258
+};
 
 void turn_init(turn *t) {
   *t = (turn){0};
@@ -93,19 +98,24 @@ usage turn_usage(const turn *t) {
 }
 
 static json_t *details(const usage *u) {
-  const struct { const char *name; unsigned count; } kinds[] = {{"TEXT", u->text}, {"AUDIO", u->audio}, {"IMAGE", u->image}};
+  const struct {
+    const char *name;
+    unsigned count;
+  } kinds[] = {{"TEXT", u->text}, {"AUDIO", u->audio}, {"IMAGE", u->image}};
   json_t *list = json_array();
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     if (!kinds[i].count) continue;
-    json_array_append_new(list, json_pack("{s:s, s:I}", "modality", kinds[i].name, "tokenCount", (json_int_t)kinds[i].count));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:I}", "modality", kinds[i].name, "tokenCount", (json_int_t)kinds[i].count));
   }
   return list;
 }
 
 json_t *usage_json(const usage *prompt, const usage *answer, bool vertex) {
-  json_int_t in = (json_int_t)prompt->text + prompt->audio + prompt->image, out = (json_int_t)answer->text + answer->audio;
+  json_int_t in = (json_int_t)prompt->text + prompt->audio + prompt->image,
+             out = (json_int_t)answer->text + answer->audio;
   return json_pack("{s:I, s:I, s:I, s:o, s:o}", "promptTokenCount", in,
                    vertex ? "candidatesTokenCount" : "responseTokenCount", out, "totalTokenCount", in + out,
-                   "promptTokensDetails", details(prompt),
-                   vertex ? "candidatesTokensDetails" : "responseTokensDetails", details(answer));
+                   "promptTokensDetails", details(prompt), vertex ? "candidatesTokensDetails" : "responseTokensDetails",
+                   details(answer));
 }

@@ -10,18 +10,18 @@
 enum { TURN_TEXT_MAX = 4 << 20 };
 
 typedef struct turn {
-  buf text;          /* of the user's parts, a newline between two */
-  buf sound;         /* samples at AUDIO_RATE_OUT */
+  buf text;  /* of the user's parts, a newline between two */
+  buf sound; /* samples at AUDIO_RATE_OUT */
   unsigned images;
-  bool result;       /* what functions answered, to be told */
+  bool result; /* what functions answered, to be told */
 } turn;
 
 void turn_init(turn *t);
 void turn_deinit(turn *t);
 bool turn_empty(const turn *t);
 const char *turn_text(turn *t);
-/* Adds the parts of a Content of the user; a Content of the model means that what came before was answered. False when memory or a ceiling is out, or when
- * its audio cannot be read. */
+/* Adds the parts of a Content of the user; a Content of the model means that what came before was answered. False when
+ * memory or a ceiling is out, or when its audio cannot be read. */
 bool turn_add_content(turn *t, json_t *content);
 bool turn_add_text(turn *t, const char *text);
 
@@ -31,7 +31,9 @@ int turn_audio_rate(const char *mime_type);
 bool turn_read_pcm(json_t *blob, buf *samples);
 
 /* usageMetadata of a turn: 25 tokens a second of sound, 258 an image, one for every four bytes of text. */
-typedef struct usage { unsigned text, audio, image; } usage;
+typedef struct usage {
+  unsigned text, audio, image;
+} usage;
 usage turn_usage(const turn *t);
 unsigned usage_of_text(size_t size);
 unsigned usage_of_sound(size_t samples);

@@ -7,7 +7,7 @@
 #include "emulator/service.h"
 
 typedef struct voice_class {
-  void *(*create)(service *s);                /* NULL when memory is out */
+  void *(*create)(service *s); /* NULL when memory is out */
   void (*destroy)(void *voice);
   void (*receive)(void *voice, uint64_t now_ms, const char *text, size_t size);
   void (*spoken)(void *voice, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count);
@@ -18,7 +18,8 @@ typedef struct voice_class {
 extern const voice_class voice_echo, voice_replay;
 
 const service_options *service_options_of(const service *s);
-/* Queues a message, pretty-printed as the service does; takes over `message` (NULL, when memory is out, closes with 1011). */
+/* Queues a message, pretty-printed as the service does; takes over `message` (NULL, when memory is out, closes with
+ * 1011). */
 void service_send(service *s, json_t *message);
 /* Queues a message as it is. */
 void service_send_text(service *s, const char *text, size_t size);

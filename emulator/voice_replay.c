@@ -10,8 +10,8 @@ enum { PLACE_MAX = 200 };
 typedef struct replay {
   service *service;
   const recording *recording;
-  size_t sent;   /* records before this one were sent, or are the client's */
-  size_t gate;   /* the client's record that is waited for; what lies before it may be sent */
+  size_t sent; /* records before this one were sent, or are the client's */
+  size_t gate; /* the client's record that is waited for; what lies before it may be sent */
 } replay;
 
 static size_t next_of_client(const replay *r, size_t at) {

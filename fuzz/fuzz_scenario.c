@@ -35,8 +35,7 @@ static void check_replay(const recording *r) {
     if (!service_next(s, 0, &action) || action.kind == SERVICE_CLOSE) break; /* the client's record was no JSON */
     must(action.size == record->size && !memcmp(action.text, record->payload, record->size));
   }
-  while (service_next(s, 0, &action)) {
-  }
+  while (service_next(s, 0, &action)) {}
   service_free(s);
 }
 

@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static int16_t first[SAMPLES_MAX], second[SAMPLES_MAX];
   static const int rates[] = {0, 0, 0, 0, 8000, 16000, 44100, 48000};
   if (!size) return 0;
-  audio_source source = {.data = data + 1, .size = size - 1, .raw_rate_hz = rates[data[0] & 7], .raw_channels = data[0] >> 3 & 3};
+  audio_source source = {
+      .data = data + 1, .size = size - 1, .raw_rate_hz = rates[data[0] & 7], .raw_channels = data[0] >> 3 & 3};
   size_t whole = read_in(&source, 0, SAMPLES_MAX / 4, first), parts = read_in(&source, 0, 1024, second);
   must(whole == parts || whole / 1024 == parts / 1024);
   must(!memcmp(first, second, (whole < parts ? whole : parts) * sizeof *first));

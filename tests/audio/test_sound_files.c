@@ -56,10 +56,12 @@ static size_t read_all(audio_reader *reader, int16_t *out, size_t max, size_t st
 
 static void reads_any_rate_and_channel_count(void **state) {
   (void)state;
-  static const struct { int format, rate_hz, channels; } cases[] = {
-      {SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2},  {SF_FORMAT_WAV | SF_FORMAT_PCM_24, 48000, 6},
-      {SF_FORMAT_WAV | SF_FORMAT_FLOAT, 22050, 1},   {SF_FORMAT_WAV | SF_FORMAT_ULAW, 8000, 1},
-      {SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 96000, 2}, {SF_FORMAT_FLAC | SF_FORMAT_PCM_24, 16000, 1},
+  static const struct {
+    int format, rate_hz, channels;
+  } cases[] = {
+      {SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2},   {SF_FORMAT_WAV | SF_FORMAT_PCM_24, 48000, 6},
+      {SF_FORMAT_WAV | SF_FORMAT_FLOAT, 22050, 1},    {SF_FORMAT_WAV | SF_FORMAT_ULAW, 8000, 1},
+      {SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 96000, 2},  {SF_FORMAT_FLAC | SF_FORMAT_PCM_24, 16000, 1},
       {SF_FORMAT_WAVEX | SF_FORMAT_PCM_16, 11025, 8},
   };
   static int16_t samples[40000];
@@ -205,10 +207,14 @@ static void says_what_is_wrong_with_writing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_any_rate_and_channel_count), cmocka_unit_test(raw_pcm_needs_only_a_rate),
-      cmocka_unit_test(says_what_is_wrong_with_a_file),   cmocka_unit_test(survives_every_cut),
-      cmocka_unit_test(written_wav_is_read_by_others),    cmocka_unit_test(unfinished_wav_is_readable),
-      cmocka_unit_test(raw_is_only_samples),              cmocka_unit_test(says_what_is_wrong_with_writing),
+      cmocka_unit_test(reads_any_rate_and_channel_count),
+      cmocka_unit_test(raw_pcm_needs_only_a_rate),
+      cmocka_unit_test(says_what_is_wrong_with_a_file),
+      cmocka_unit_test(survives_every_cut),
+      cmocka_unit_test(written_wav_is_read_by_others),
+      cmocka_unit_test(unfinished_wav_is_readable),
+      cmocka_unit_test(raw_is_only_samples),
+      cmocka_unit_test(says_what_is_wrong_with_writing),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

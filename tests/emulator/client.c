@@ -63,7 +63,8 @@ static void read_head(client *c) {
 
 void client_open(client *c, int port, const char *ca_pem, const char *path, const char *headers) {
   *c = (client){.fd = socket(AF_INET, SOCK_STREAM, 0)};
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   struct timeval deadline = {.tv_sec = 20};
   setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
   assert_int_equal(connect(c->fd, (struct sockaddr *)&address, sizeof address), 0);
@@ -72,7 +73,8 @@ void client_open(client *c, int port, const char *ca_pem, const char *path, cons
   snprintf(request, sizeof request,
            "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-           "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n%s\r\n", path, port, headers ? headers : "");
+           "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n%s\r\n",
+           path, port, headers ? headers : "");
   client_write(c, request, strlen(request));
   read_head(c);
   if (c->status == 101) assert_non_null(strstr(c->head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")); /* RFC 6455 section 1.3 */

@@ -15,12 +15,12 @@ typedef struct client {
   int fd;
   SSL *ssl;
   SSL_CTX *context;
-  char head[8192];        /* of the response, and its body when it was a refusal */
+  char head[8192]; /* of the response, and its body when it was a refusal */
   int status;
   int opcode;             /* of the last frame */
   unsigned char *payload; /* NUL-terminated */
   size_t size;
-  int close_code;         /* 1005 without one */
+  int close_code; /* 1005 without one */
   json_t *message;
 } client;
 

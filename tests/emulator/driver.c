@@ -36,8 +36,8 @@ void driver_send_sound(driver *d, const int16_t *samples, size_t count) {
   for (size_t at = 0; at < count; at += CHUNK) {
     size_t size = count - at < CHUNK ? count - at : CHUNK;
     audio_pcm_write(bytes, samples + at, size);
-    json_t *message = json_pack("{s:{s:{s:s, s:o}}}", "realtimeInput", "audio", "mimeType", "audio/pcm;rate=16000", "data",
-                                pjson_base64(bytes, size * 2));
+    json_t *message = json_pack("{s:{s:{s:s, s:o}}}", "realtimeInput", "audio", "mimeType", "audio/pcm;rate=16000",
+                                "data", pjson_base64(bytes, size * 2));
     char *text = json_dumps(message, JSON_COMPACT);
     driver_send(d, text);
     free(text);

@@ -10,10 +10,10 @@
 typedef struct driver {
   service *service;
   uint64_t now_ms;
-  service_action action;  /* the last one pulled */
-  json_t *message;        /* its JSON, when it was a message */
-  bool speaks;            /* SPEAK is answered at once with 100 ms of a tone a word */
-  char said[256];         /* the last text that was to be spoken */
+  service_action action; /* the last one pulled */
+  json_t *message;       /* its JSON, when it was a message */
+  bool speaks;           /* SPEAK is answered at once with 100 ms of a tone a word */
+  char said[256];        /* the last text that was to be spoken */
 } driver;
 
 /* Fails the test when anything goes wrong. `first`, a setup, is sent when not NULL, and setupComplete expected. */
@@ -22,7 +22,7 @@ void driver_close(driver *d);
 void driver_send(driver *d, const char *json);
 /* Sends samples as realtimeInput.audio at 16 kHz, in messages of 20 ms. */
 void driver_send_sound(driver *d, const int16_t *samples, size_t count);
-void driver_send_tone(driver *d, int ms);    /* of speech-like loudness */
+void driver_send_tone(driver *d, int ms); /* of speech-like loudness */
 void driver_send_silence(driver *d, int ms);
 /* Pulls the next action, moving the clock on as far as `within_ms` for it. False: there was none. */
 bool driver_pull(driver *d, uint64_t within_ms);
@@ -37,7 +37,7 @@ typedef struct driver_turn {
   char text[2048], heard[512], said[512]; /* put together */
   size_t samples, chunks;
   bool interrupted, generated;
-  json_t *usage;                          /* borrowed from the last message */
+  json_t *usage; /* borrowed from the last message */
   uint64_t took_ms;
 } driver_turn;
 void driver_pull_turn(driver *d, driver_turn *t);

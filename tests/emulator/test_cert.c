@@ -63,14 +63,21 @@ static void a_client_accepts_it(void **state) {
 
 static void carries_the_hosts_own_name(void **state) {
   (void)state;
-  static const struct { const char *host; bool ip, there; } hosts[] = {
-      {"192.0.2.7", true, true}, {"test.example", false, true}, {"a.example,DNS:b.example", false, false}, {"localhost", false, true},
+  static const struct {
+    const char *host;
+    bool ip, there;
+  } hosts[] = {
+      {"192.0.2.7", true, true},
+      {"test.example", false, true},
+      {"a.example,DNS:b.example", false, false},
+      {"localhost", false, true},
   };
   for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
     cert c;
     assert_int_equal(cert_make(&c, hosts[i].host, NULL), GENAI_OK);
     X509 *leaf = read_pem(c.chain_pem);
-    int found = hosts[i].ip ? X509_check_ip_asc(leaf, hosts[i].host, 0) : X509_check_host(leaf, hosts[i].host, 0, 0, NULL);
+    int found =
+        hosts[i].ip ? X509_check_ip_asc(leaf, hosts[i].host, 0) : X509_check_host(leaf, hosts[i].host, 0, 0, NULL);
     assert_int_equal(found == 1, hosts[i].there);
     assert_int_not_equal(X509_check_host(leaf, "b.example", 0, 0, NULL), 1);
     X509_free(leaf);

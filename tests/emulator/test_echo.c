@@ -13,11 +13,13 @@
 #define TEXT_ANSWERS "\"generationConfig\":{\"responseModalities\":[\"TEXT\"]}"
 #define TRANSCRIPTS "\"inputAudioTranscription\":{},\"output_audio_transcription\":{}"
 #define MANUAL "\"realtimeInputConfig\":{\"automaticActivityDetection\":{\"disabled\":true}}"
-#define WEATHER                                                                                                        \
-  "\"tools\":[{\"functionDeclarations\":[{\"name\":\"get_weather\",\"parameters\":{\"type\":\"OBJECT\",\"properties\":" \
+#define WEATHER                                                                                          \
+  "\"tools\":[{\"functionDeclarations\":[{\"name\":\"get_weather\",\"parameters\":{\"type\":\"OBJECT\"," \
+  "\"properties\":"                                                                                      \
   "{\"location\":{\"type\":\"STRING\"}},\"required\":[\"location\"]}}]}]"
 #define SETUP(...) "{\"setup\":{" MODEL "," __VA_ARGS__ "}}"
-#define ASK(text) "{\"clientContent\":{\"turns\":[{\"role\":\"user\",\"parts\":[{\"text\":\"" text "\"}]}],\"turnComplete\":true}}"
+#define ASK(text) \
+  "{\"clientContent\":{\"turns\":[{\"role\":\"user\",\"parts\":[{\"text\":\"" text "\"}]}],\"turnComplete\":true}}"
 
 static const service_options gemini = {0}, fast = {.fast = true}, vertex = {.backend = {.vertex = true}};
 
@@ -47,7 +49,8 @@ static void echoes_what_it_hears(void **state) {
   assert_in_range(t.took_ms, t.samples / 24 - 60, t.samples / 24); /* complete when it has been heard out */
   assert_in_range(tokens(t.usage, "promptTokenCount"), 42, 48);
   assert_in_range(tokens(t.usage, "responseTokenCount"), 42, 56);
-  assert_int_equal(tokens(t.usage, "totalTokenCount"), tokens(t.usage, "promptTokenCount") + tokens(t.usage, "responseTokenCount"));
+  assert_int_equal(tokens(t.usage, "totalTokenCount"),
+                   tokens(t.usage, "promptTokenCount") + tokens(t.usage, "responseTokenCount"));
   assert_string_equal(json_string_value(driver_at(t.usage, "responseTokensDetails.0.modality")), "AUDIO");
   driver_expect_nothing(&d, 10000);
   driver_close(&d);
@@ -62,7 +65,8 @@ static void paces_its_speech(void **state) {
   driver_send_tone(&d, 1000);
   driver_send_silence(&d, 520);
   driver_expect(&d, "serverContent.modelTurn.parts.0.inlineData");
-  assert_string_equal(json_string_value(driver_at(d.message, "serverContent.modelTurn.parts.0.inlineData.mimeType")), "audio/pcm;rate=24000");
+  assert_string_equal(json_string_value(driver_at(d.message, "serverContent.modelTurn.parts.0.inlineData.mimeType")),
+                      "audio/pcm;rate=24000");
   assert_null(driver_at(d.message, "serverContent.modelTurn.role"));
   driver_expect(&d, "serverContent.modelTurn.parts.0.inlineData");
   uint64_t second = d.now_ms;
@@ -87,7 +91,9 @@ static void needs_no_time_when_fast(void **state) {
 static void follows_the_silence_settings(void **state) {
   (void)state;
   driver d;
-  driver_open(&d, &fast, SETUP("\"realtimeInputConfig\":{\"automaticActivityDetection\":{\"silenceDurationMs\":100,\"prefixPaddingMs\":300}}"));
+  driver_open(&d, &fast,
+              SETUP("\"realtimeInputConfig\":{\"automaticActivityDetection\":{\"silenceDurationMs\":100,"
+                    "\"prefixPaddingMs\":300}}"));
   driver_send_tone(&d, 280); /* shorter than a start has to be */
   driver_send_silence(&d, 400);
   driver_expect_nothing(&d, 1000);
@@ -216,7 +222,9 @@ static void answers_text_in_text(void **state) {
   (void)state;
   driver d;
   driver_turn t;
-  driver_open(&d, &gemini, SETUP(TEXT_ANSWERS "," "\"systemInstruction\":{\"parts\":[{\"text\":\"Be kind.\"}]}"));
+  driver_open(&d, &gemini,
+              SETUP(TEXT_ANSWERS ","
+                                 "\"systemInstruction\":{\"parts\":[{\"text\":\"Be kind.\"}]}"));
   driver_send(&d, ASK("Hello there, how are you?"));
   driver_pull_turn(&d, &t);
   assert_string_equal(t.text, "You said: \"Hello there, how are you?\"");
@@ -277,8 +285,10 @@ static void incomplete_content_waits_for_its_end(void **state) {
   driver d;
   driver_turn t;
   driver_open(&d, &gemini, SETUP(TEXT_ANSWERS));
-  driver_send(&d, "{\"clientContent\":{\"turns\":[{\"role\":\"user\",\"parts\":[{\"text\":\"old\"}]},{\"role\":\"model\",\"parts\":"
-                  "[{\"text\":\"answered\"}]},{\"parts\":[{\"text\":\"new\"}]}]}}");
+  driver_send(
+      &d,
+      "{\"clientContent\":{\"turns\":[{\"role\":\"user\",\"parts\":[{\"text\":\"old\"}]},{\"role\":\"model\",\"parts\":"
+      "[{\"text\":\"answered\"}]},{\"parts\":[{\"text\":\"new\"}]}]}}");
   driver_expect_nothing(&d, 60000);
   driver_send(&d, "{\"client_content\":{\"turn_complete\":true}}");
   driver_pull_turn(&d, &t);
@@ -306,7 +316,9 @@ static void initial_history_is_not_answered(void **state) {
   (void)state;
   driver d;
   driver_turn t;
-  driver_open(&d, &gemini, SETUP(TEXT_ANSWERS "," "\"historyConfig\":{\"initialHistoryInClientContent\":true}"));
+  driver_open(&d, &gemini,
+              SETUP(TEXT_ANSWERS ","
+                                 "\"historyConfig\":{\"initialHistoryInClientContent\":true}"));
   driver_send(&d, ASK("long ago"));
   driver_expect_nothing(&d, 60000);
   driver_send(&d, ASK("now"));
@@ -327,8 +339,10 @@ static void calls_a_function_that_is_named(void **state) {
   assert_string_equal(json_string_value(driver_at(call, "args.location")), "Redmond");
   const char *id = json_string_value(driver_at(call, "id"));
   assert_memory_equal(id, "function-call-", 14);
-  snprintf(answer, sizeof answer, "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"%s\",\"name\":\"get_weather\",\"response\":"
-           "{\"degrees\":21}}]}}", id);
+  snprintf(answer, sizeof answer,
+           "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"%s\",\"name\":\"get_weather\",\"response\":"
+           "{\"degrees\":21}}]}}",
+           id);
   driver_expect_nothing(&d, 60000); /* it waits for the answer */
   driver_send(&d, answer);
   driver_pull_turn(&d, &t);
@@ -353,7 +367,8 @@ static void vertex_spells_things_its_own_way(void **state) {
   driver_expect(&d, "usageMetadata.candidatesTokenCount");
   driver_expect(&d, "serverContent.modelTurn");
   assert_string_equal(json_string_value(driver_at(d.message, "serverContent.modelTurn.role")), "model");
-  assert_string_equal(json_string_value(driver_at(d.message, "serverContent.modelTurn.parts.0.inlineData.mimeType")), "audio/pcm");
+  assert_string_equal(json_string_value(driver_at(d.message, "serverContent.modelTurn.parts.0.inlineData.mimeType")),
+                      "audio/pcm");
   driver_close(&d);
 }
 
@@ -380,7 +395,8 @@ static void an_interruption_cancels_calls(void **state) {
   assert_string_equal(driver_expect_text(&d, "toolCallCancellation.ids.0"), id);
   driver_expect(&d, "serverContent.interrupted");
   driver_expect(&d, "serverContent.turnComplete");
-  snprintf(answer, sizeof answer, "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"%s\",\"name\":\"get_weather\",\"response\":{}}]}}", id);
+  snprintf(answer, sizeof answer,
+           "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"%s\",\"name\":\"get_weather\",\"response\":{}}]}}", id);
   driver_send(&d, answer); /* too late: passed over */
   driver_expect_nothing(&d, 60000);
   driver_close(&d);
@@ -391,14 +407,20 @@ static void calls_that_do_not_block_let_the_turn_end(void **state) {
   driver d;
   driver_turn t;
   char id[64], answer[256];
-  driver_open(&d, &gemini, SETUP(TEXT_ANSWERS "," "\"tools\":[{\"functionDeclarations\":[{\"name\":\"dig\",\"behavior\":\"NON_BLOCKING\"}]}]"));
+  driver_open(&d, &gemini,
+              SETUP(TEXT_ANSWERS
+                    ","
+                    "\"tools\":[{\"functionDeclarations\":[{\"name\":\"dig\",\"behavior\":\"NON_BLOCKING\"}]}]"));
   driver_send(&d, ASK("dig"));
   snprintf(id, sizeof id, "%s", driver_expect_text(&d, "toolCall.functionCalls.0.id"));
   driver_pull_turn(&d, &t);
   driver_send(&d, ASK("and meanwhile?"));
   driver_pull_turn(&d, &t);
   assert_string_equal(t.text, "You said: \"and meanwhile?\"");
-  snprintf(answer, sizeof answer, "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"%s\",\"name\":\"dig\",\"response\":{\"output\":\"gold\"}}]}}", id);
+  snprintf(answer, sizeof answer,
+           "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"%s\",\"name\":\"dig\",\"response\":{\"output\":"
+           "\"gold\"}}]}}",
+           id);
   driver_send(&d, answer);
   driver_pull_turn(&d, &t);
   assert_string_equal(t.text, "dig answered: gold");
@@ -420,7 +442,8 @@ static void a_known_transcript_is_used(void **state) {
   driver_send_tone(&d, 1000);
   driver_send_silence(&d, 520);
   const char *words[] = {"get", " weather", " in", " Rome"};
-  for (size_t i = 0; i < 4; i++) assert_string_equal(driver_expect_text(&d, "serverContent.inputTranscription.text"), words[i]);
+  for (size_t i = 0; i < 4; i++)
+    assert_string_equal(driver_expect_text(&d, "serverContent.inputTranscription.text"), words[i]);
   assert_string_equal(driver_expect_text(&d, "toolCall.functionCalls.0.args.location"), "Rome");
   driver_close(&d);
 }

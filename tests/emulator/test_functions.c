@@ -25,7 +25,9 @@ static void expect(const char *tools_text, const char *text, const char *expecte
   json_decref(actual);
 }
 
-#define NAMES "[{\"functionDeclarations\":[{\"name\":\"get_weather\"},{\"name\":\"get_weather_forecast\"}]},{\"function_declarations\":[{\"name\":\"stopNow\"}]}]"
+#define NAMES                                                                                                 \
+  "[{\"functionDeclarations\":[{\"name\":\"get_weather\"},{\"name\":\"get_weather_forecast\"}]},{\"function_" \
+  "declarations\":[{\"name\":\"stopNow\"}]}]"
 
 static void a_name_may_be_spelled_with_gaps(void **state) {
   (void)state;
@@ -50,16 +52,20 @@ static void the_longest_name_counts(void **state) {
 
 static void required_properties_get_values(void **state) {
   (void)state;
-  const char *mixed = ONE(OBJECT("\"city\":{\"type\":\"STRING\"},\"days\":{\"type\":\"INTEGER\"},\"share\":{\"type\":\"NUMBER\"},"
-                                 "\"now\":{\"type\":\"BOOLEAN\"},\"tags\":{\"type\":\"ARRAY\",\"items\":{\"type\":\"STRING\"}},\"more\":{\"type\":\"STRING\"}",
-                                 "\"city\",\"days\",\"share\",\"now\",\"tags\""));
-  expect(mixed, "f in New York for friends, 3 and 0.5", "{\"f\":{\"city\":\"New York\",\"days\":3,\"share\":0.5,\"now\":true,\"tags\":[\"friends\"]}}");
+  const char *mixed =
+      ONE(OBJECT("\"city\":{\"type\":\"STRING\"},\"days\":{\"type\":\"INTEGER\"},\"share\":{\"type\":\"NUMBER\"},"
+                 "\"now\":{\"type\":\"BOOLEAN\"},\"tags\":{\"type\":\"ARRAY\",\"items\":{\"type\":\"STRING\"}},"
+                 "\"more\":{\"type\":\"STRING\"}",
+                 "\"city\",\"days\",\"share\",\"now\",\"tags\""));
+  expect(mixed, "f in New York for friends, 3 and 0.5",
+         "{\"f\":{\"city\":\"New York\",\"days\":3,\"share\":0.5,\"now\":true,\"tags\":[\"friends\"]}}");
   expect(mixed, "f", "{\"f\":{\"city\":\"example\",\"days\":1,\"share\":1.0,\"now\":true,\"tags\":[\"example\"]}}");
 }
 
 static void enums_are_picked_by_mention(void **state) {
   (void)state;
-  const char *unit = ONE(OBJECT("\"unit\":{\"type\":\"STRING\",\"enum\":[\"celsius\",\"fahrenheit\"]},\"mode\":{\"type\":\"STRING\",\"enum\":[\"slow\",\"fast\"]}",
+  const char *unit = ONE(OBJECT("\"unit\":{\"type\":\"STRING\",\"enum\":[\"celsius\",\"fahrenheit\"]},\"mode\":{"
+                                "\"type\":\"STRING\",\"enum\":[\"slow\",\"fast\"]}",
                                 "\"unit\""));
   expect(unit, "f", "{\"f\":{\"unit\":\"celsius\"}}");
   expect(unit, "f in Fahrenheit, fast", "{\"f\":{\"unit\":\"fahrenheit\",\"mode\":\"fast\"}}");
@@ -67,8 +73,10 @@ static void enums_are_picked_by_mention(void **state) {
 
 static void json_schema_is_read_too(void **state) {
   (void)state;
-  expect("[{\"functionDeclarations\":[{\"name\":\"f\",\"parametersJsonSchema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"null\",\"integer\"],"
-         "\"minimum\":5},\"b\":{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"c\":{\"default\":\"d\"}},\"required\":[\"c\"]}]}},\"required\":[\"a\",\"b\"]}}]}]",
+  expect("[{\"functionDeclarations\":[{\"name\":\"f\",\"parametersJsonSchema\":{\"type\":\"object\",\"properties\":{"
+         "\"a\":{\"type\":[\"null\",\"integer\"],"
+         "\"minimum\":5},\"b\":{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"c\":{\"default\":\"d\"}},"
+         "\"required\":[\"c\"]}]}},\"required\":[\"a\",\"b\"]}}]}]",
          "f", "{\"f\":{\"a\":5,\"b\":{\"c\":\"d\"}}}");
 }
 

@@ -27,7 +27,9 @@ static void parses_records(void **state) {
 
 static void says_where_it_is_malformed(void **state) {
   (void)state;
-  static const struct { const char *text, *where; } cases[] = {
+  static const struct {
+    const char *text, *where;
+  } cases[] = {
       {"", "at byte 0 there is no record"},
       {"x", "at byte 0 a record does not begin with > or <"},
       {"> {}\n", "at byte 1 a record's length is missing"},
@@ -56,7 +58,9 @@ static void says_where_it_is_malformed(void **state) {
 
 static void compares_as_json(void **state) {
   (void)state;
-  static const struct { const char *expected, *actual, *place; } cases[] = {
+  static const struct {
+    const char *expected, *actual, *place;
+  } cases[] = {
       {"{\"a\":1,\"b\":[true,null]}", "{ \"b\" : [true, null], \"a\" : 1.0 }", NULL},
       {"{\"a\":1e3}", "{\"a\":1000}", NULL},
       {"{\"a\":{\"b\":[1,2]}}", "{\"a\":{\"b\":[1,3]}}", "a.b[1]"},
@@ -177,9 +181,12 @@ static void a_missing_file_is_a_sentence(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(parses_records),        cmocka_unit_test(says_where_it_is_malformed),
-      cmocka_unit_test(compares_as_json),      cmocka_unit_test(plays_back_in_order),
-      cmocka_unit_test(closes_on_a_difference), cmocka_unit_test(real_recordings_play_back),
+      cmocka_unit_test(parses_records),
+      cmocka_unit_test(says_where_it_is_malformed),
+      cmocka_unit_test(compares_as_json),
+      cmocka_unit_test(plays_back_in_order),
+      cmocka_unit_test(closes_on_a_difference),
+      cmocka_unit_test(real_recordings_play_back),
       cmocka_unit_test(a_missing_file_is_a_sentence),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

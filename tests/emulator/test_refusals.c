@@ -31,8 +31,12 @@ static const refusal refusals[] = {
      PAYLOAD "Unknown name \"responseModality\" at 'setup.generation_config': Cannot find field."},
     {NULL, SETUP(",\"tools\":[{},{\"functionDeclarations\":[{\"nome\":\"x\"}]}]"), 1007,
      PAYLOAD "Unknown name \"nome\" at 'setup.tools[1].function_declarations[0]': Cannot find field."},
-    {NULL, SETUP(",\"tools\":[{\"functionDeclarations\":[{\"name\":\"x\",\"parameters\":{\"properties\":{\"p\":{\"typ\":1}}}}]}]"), 1007,
-     PAYLOAD "Unknown name \"typ\" at 'setup.tools[0].function_declarations[0].parameters.properties[p]': Cannot find field."},
+    {NULL,
+     SETUP(",\"tools\":[{\"functionDeclarations\":[{\"name\":\"x\",\"parameters\":{\"properties\":{\"p\":{\"typ\":1}}}}"
+           "]}]"),
+     1007,
+     PAYLOAD
+     "Unknown name \"typ\" at 'setup.tools[0].function_declarations[0].parameters.properties[p]': Cannot find field."},
     {NULL, SETUP(",\"systemInstruction\":[]"), 1007,
      PAYLOAD "Unknown name \"systemInstruction\" at 'setup': Proto field is not repeating, cannot start list."},
     {NULL, SETUP(",\"generationConfig\":{\"temperature\":\"warm\"}"), 1007,
@@ -47,17 +51,20 @@ static const refusal refusals[] = {
     {NULL, "{\"setup\":{}}", 1007, INVALID},
     {NULL, "{\"setup\":{\"model\":\"\"}}", 1007, INVALID},
     {NULL, "{\"setup\":{\"model\":\"gemini\"}}", 1008,
-     "gemini is not found for API version v1beta, or is not supported for bidiGenerateContent. Call ListModels to see the "
+     "gemini is not found for API version v1beta, or is not supported for bidiGenerateContent. Call ListModels to see "
+     "the "
      "list of available models and their supported methods."},
     {NULL, SETUP(",\"generationConfig\":{\"responseModalities\":[\"TEXT\",\"AUDIO\"]}"), 1007, INVALID},
     {NULL, SETUP(",\"generationConfig\":{\"responseModalities\":[\"IMAGE\"]}"), 1007, INVALID},
     {NULL, SETUP(",\"contextWindowCompression\":{}"), 1007, INVALID},
     {NULL, SETUP(",\"sessionResumption\":{\"transparent\":true}"), 1007, INVALID},
-    {NULL, SETUP(",\"realtimeInputConfig\":{\"automaticActivityDetection\":{\"silenceDurationMs\":-1}}"), 1007, INVALID},
+    {NULL, SETUP(",\"realtimeInputConfig\":{\"automaticActivityDetection\":{\"silenceDurationMs\":-1}}"), 1007,
+     INVALID},
     {NULL, SETUP(",\"tools\":[{\"functionDeclarations\":[{\"name\":\"a\"},{\"name\":\"a\"}]}]"), 1007,
      "Duplicate function declaration found: a"},
     {NULL, SETUP(",\"tools\":[{\"functionDeclarations\":[{\"description\":\"a\"}]}]"), 1007,
-     "* BidiGenerateContentRequest.setup.tools[0].function_declarations[0].name: [FIELD_INVALID] Invalid function name."},
+     "* BidiGenerateContentRequest.setup.tools[0].function_declarations[0].name: [FIELD_INVALID] Invalid function "
+     "name."},
     {NULL, "{\"realtimeInput\":{\"text\":\"hi\"}}", 1007, "setup must be the first message and only the first."},
     {NULL, "{}", 1007, "setup must be the first message and only the first."},
     {SETUP(), SETUP(), 1007, "setup must be the first message and only the first."},
@@ -73,14 +80,18 @@ static const refusal refusals[] = {
      "{\"realtimeInput\":{\"audioStreamEnd\":true}}", 1007, INVALID},
     {SETUP(), "{\"realtimeInput\":{\"audio\":{\"data\":\"A*==\",\"mimeType\":\"audio/pcm\"}}}", 1007,
      "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), \"A*==\""},
-    {SETUP(), "{\"realtimeInput\":{\"audio\":{\"data\":\"AAAA\",\"mimeType\":\"audio/mpeg\"}}}", 1008, "Unsupported MIME type: audio/mpeg"},
+    {SETUP(), "{\"realtimeInput\":{\"audio\":{\"data\":\"AAAA\",\"mimeType\":\"audio/mpeg\"}}}", 1008,
+     "Unsupported MIME type: audio/mpeg"},
     {SETUP(), "{\"realtimeInput\":{\"audio\":{\"data\":\"AAAA\",\"mimeType\":\"audio/pcm;rate=5\"}}}", 1007, INVALID},
-    {SETUP(), "{\"realtimeInput\":{\"video\":{\"data\":\"AAAA\",\"mimeType\":\"video/mp4\"}}}", 1008, "Unsupported MIME type: video/mp4"},
+    {SETUP(), "{\"realtimeInput\":{\"video\":{\"data\":\"AAAA\",\"mimeType\":\"video/mp4\"}}}", 1008,
+     "Unsupported MIME type: video/mp4"},
     {SETUP(), "{\"toolResponse\":{\"functionResponses\":[{\"name\":\"f\",\"response\":{}}]}}", 1007, INVALID},
     {SETUP(), "{\"toolResponse\":{\"functionResponses\":[{\"name\":\"f\",\"response\":[]}]}}", 1007,
-     PAYLOAD "Unknown name \"response\" at 'tool_response.function_responses[0]': Proto field is not repeating, cannot start list."},
+     PAYLOAD "Unknown name \"response\" at 'tool_response.function_responses[0]': Proto field is not repeating, cannot "
+             "start list."},
     {SETUP(), "{\"contextUpdate\":{\"tools\":{\"tools\":[{\"functionDeclarations\":[{\"name\":\"1\"}]}]}}}", 1007,
-     "* BidiGenerateContentRequest.setup.tools[0].function_declarations[0].name: [FIELD_INVALID] Invalid function name."},
+     "* BidiGenerateContentRequest.setup.tools[0].function_declarations[0].name: [FIELD_INVALID] Invalid function "
+     "name."},
 };
 
 static void refuses_in_the_services_words(void **state) {
@@ -138,7 +149,8 @@ static void one_that_does_not_read_is_closed(void **state) {
   driver_close(&d);
 }
 
-/* The SDK's vectors hold what it sends for a field alone; compression without a way to compress, and a function without a
+/* The SDK's vectors hold what it sends for a field alone; compression without a way to compress, and a function without
+ a
 
  * name, or sound of a made-up type, are refused all the same. */
 static bool is_refused_on_purpose(const char *name, const char *reason) {
@@ -168,7 +180,9 @@ static void takes_what_the_sdk_sends(void **state) {
         char *text = json_dumps(expect, 0);
         bool manual = strstr(text, "activityStart") || strstr(text, "activityEnd");
         driver_open(&d, &(service_options){.backend.vertex = vertex},
-                    !i ? NULL : manual ? SETUP(",\"realtimeInputConfig\":{\"automaticActivityDetection\":{\"disabled\":true}}") : SETUP());
+                    !i       ? NULL
+                    : manual ? SETUP(",\"realtimeInputConfig\":{\"automaticActivityDetection\":{\"disabled\":true}}")
+                             : SETUP());
         driver_send(&d, text);
         bool refused = driver_pull(&d, 0) && d.action.kind == SERVICE_CLOSE;
         if (refused && !is_refused_on_purpose(name, d.action.text)) fail_msg("%s: %s: %s", name, d.action.text, text);
@@ -185,8 +199,10 @@ static void takes_what_the_sdk_sends(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refuses_in_the_services_words),   cmocka_unit_test(takes_either_spelling_and_null),
-      cmocka_unit_test(reason_stays_utf8),               cmocka_unit_test(one_that_does_not_read_is_closed),
+      cmocka_unit_test(refuses_in_the_services_words),
+      cmocka_unit_test(takes_either_spelling_and_null),
+      cmocka_unit_test(reason_stays_utf8),
+      cmocka_unit_test(one_that_does_not_read_is_closed),
       cmocka_unit_test(takes_what_the_sdk_sends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,8 @@ static void expect_close(client *c, int code, const char *reason) {
 static void converses(client *c) {
   char text[256] = "";
   set_up(c, SETUP);
-  client_send_text(c, "{\"clientContent\":{\"turns\":[{\"parts\":[{\"text\":\"Hello over there\"}]}],\"turnComplete\":true}}");
+  client_send_text(
+      c, "{\"clientContent\":{\"turns\":[{\"parts\":[{\"text\":\"Hello over there\"}]}],\"turnComplete\":true}}");
   while (!driver_at(client_expect(c), "serverContent.turnComplete")) {
     json_t *part = driver_at(c->message, "serverContent.modelTurn.parts.0.text");
     if (part) strcat(text, json_string_value(part));
@@ -66,11 +67,14 @@ static void converses_over_tls(void **state) {
 /* Every path and every way to show a key that the SDKs use. */
 static void lets_the_sdks_in(void **state) {
   (void)state;
-  static const struct { const char *path, *headers; } ways[] = {
+  static const struct {
+    const char *path, *headers;
+  } ways[] = {
       {GEMINI_PATH, KEY_HEADER},
       {"/" GEMINI_PATH "?key=k", NULL},
       {"/prefix" GEMINI_PATH "?alt=x&key=%6B", NULL},
-      {"/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent", "X-Goog-Api-Key: k\r\nUser-Agent: u\r\nContent-Type: application/json\r\n"},
+      {"/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent",
+       "X-Goog-Api-Key: k\r\nUser-Agent: u\r\nContent-Type: application/json\r\n"},
       {"/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent?access_token=k", NULL},
       {VERTEX_PATH, "Authorization: Bearer k\r\n"},
       {"/" VERTEX_PATH, "authorization: token k\r\n"},
@@ -92,7 +96,11 @@ static void lets_the_sdks_in(void **state) {
 
 static void refuses_at_the_door(void **state) {
   (void)state;
-  static const struct { const char *path, *headers; int status; const char *code; } ways[] = {
+  static const struct {
+    const char *path, *headers;
+    int status;
+    const char *code;
+  } ways[] = {
       {"/", KEY_HEADER, 404, "NOT_FOUND"},
       {"/ws/google.ai.generativelanguage.v2.GenerativeService.BidiGenerateContent", KEY_HEADER, 404, "NOT_FOUND"},
       {GEMINI_PATH "/more", KEY_HEADER, 404, "NOT_FOUND"},
@@ -132,7 +140,9 @@ static void refusals_reach_the_client(void **state) {
   client c;
   client_open(&c, emulator_port(e), NULL, GEMINI_PATH, KEY_HEADER);
   client_send_text(&c, "{\"setup\":{\"model\":\"nothing\"}}");
-  expect_close(&c, 1008, "nothing is not found for API version v1beta, or is not supported for bidiGenerateContent. Call ListModels to see the list o");
+  expect_close(&c, 1008,
+               "nothing is not found for API version v1beta, or is not supported for bidiGenerateContent. Call "
+               "ListModels to see the list o");
   client_send(&c, 8, c.payload, 2);
   assert_int_equal(client_read(&c), 0);
   client_close(&c);
@@ -171,8 +181,11 @@ static void pieces_do_not_matter(void **state) {
   assert_non_null(json_object_get(client_expect(&c), "setupComplete"));
   client_close(&c);
   char path[1024];
-  snprintf(path, sizeof path, "%s HTTP/1.1\r\nHost: a\r\n" KEY_HEADER "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s", GEMINI_PATH, "\x89\x80\1\2\3\4");
+  snprintf(path, sizeof path,
+           "%s HTTP/1.1\r\nHost: a\r\n" KEY_HEADER
+           "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s",
+           GEMINI_PATH, "\x89\x80\1\2\3\4");
   client_open(&together, emulator_port(e), NULL, path, NULL);
   assert_int_equal(together.status, 101);
   assert_int_equal(client_read(&together), 10);
@@ -209,7 +222,8 @@ static void a_slow_reader_gets_everything(void **state) {
   int complete = 0;
   client_open(&c, emulator_port(e), NULL, GEMINI_PATH, KEY_HEADER);
   set_up(&c, SETUP);
-  for (int i = 0; i < TURNS; i++) client_send_text(&c, "{\"clientContent\":{\"turns\":[{\"parts\":[{\"text\":\"again\"}]}],\"turnComplete\":true}}");
+  for (int i = 0; i < TURNS; i++)
+    client_send_text(&c, "{\"clientContent\":{\"turns\":[{\"parts\":[{\"text\":\"again\"}]}],\"turnComplete\":true}}");
   while (complete < TURNS) complete += driver_at(client_expect(&c), "serverContent.turnComplete") != NULL;
   client_close(&c);
   emulator_stop(e);
@@ -220,7 +234,8 @@ static void many_at_a_time(void **state) {
   enum { MANY = 40 };
   emulator *e = start(&(emulator_options){.fast = true, .no_speech = true});
   static client clients[MANY];
-  for (int i = 0; i < MANY; i++) client_open(&clients[i], emulator_port(e), emulator_ca_pem(e), GEMINI_PATH, KEY_HEADER);
+  for (int i = 0; i < MANY; i++)
+    client_open(&clients[i], emulator_port(e), emulator_ca_pem(e), GEMINI_PATH, KEY_HEADER);
   for (int i = 0; i < MANY; i++) converses(&clients[i]);
   for (int i = 0; i < MANY; i++) client_close(&clients[i]);
   emulator_stop(e);
@@ -300,7 +315,8 @@ static void the_log_holds_no_key(void **state) {
   client_close(&c);
   emulator_stop(e);
   assert_null(strstr(log, "s3cret"));
-  assert_non_null(strstr(log, "#1 opened: Gemini API v1beta\n#1 closing with 1007 Request contains an invalid argument.\n"));
+  assert_non_null(
+      strstr(log, "#1 opened: Gemini API v1beta\n#1 closing with 1007 Request contains an invalid argument.\n"));
   assert_non_null(strstr(log, "#2 refused with HTTP 404 Not Found\n"));
 }
 
@@ -313,10 +329,12 @@ static void says_what_is_wrong_with_its_options(void **state) {
   assert_null(e);
   assert_int_equal(emulator_start(&e, &(emulator_options){.port = 65536}, &error), GENAI_ERROR_ARGUMENT);
   assert_int_equal(emulator_start(&e, &(emulator_options){.voice = EMULATOR_REPLAY}, &error), GENAI_ERROR_ARGUMENT);
-  assert_int_equal(emulator_start(&e, &(emulator_options){.voice = EMULATOR_REPLAY, .replay = "/no/such"}, &error), GENAI_ERROR_SYSTEM);
+  assert_int_equal(emulator_start(&e, &(emulator_options){.voice = EMULATOR_REPLAY, .replay = "/no/such"}, &error),
+                   GENAI_ERROR_SYSTEM);
   assert_int_equal(emulator_start(&e, &(emulator_options){.plain = true, .ca_out = "x"}, &error), GENAI_ERROR_ARGUMENT);
   assert_int_equal(emulator_start(&e, &(emulator_options){.ca_out = "/no/such/ca.pem"}, &error), GENAI_ERROR_SYSTEM);
-  assert_int_equal(emulator_start(&e, &(emulator_options){.plain = true, .port = emulator_port(first)}, &error), GENAI_ERROR_SYSTEM);
+  assert_int_equal(emulator_start(&e, &(emulator_options){.plain = true, .port = emulator_port(first)}, &error),
+                   GENAI_ERROR_SYSTEM);
   assert_non_null(strstr(error.message, "Could not listen on 127.0.0.1 port"));
   emulator_stop(first);
   emulator_stop(NULL);
