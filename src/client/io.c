@@ -115,6 +115,7 @@ static void opened(genai_live_session *s, inbox_item *item) {
   uv_cond_broadcast(&s->changed);
   uv_mutex_unlock(&s->mutex);
   pump(s);
+  arm(s); /* from here on silence counts */
 }
 
 static void deliver(genai_live_session *s, const session_step *step, inbox_item *item) {

@@ -136,6 +136,7 @@ static genai_status wait_open(genai_live_session *s, const genai_wait *wait, gen
   waiter_begin(&w, &only_cancel, &s->mutex, &s->changed);
   uv_mutex_lock(&s->mutex);
   while (status == GENAI_OK && !s->open && !s->ended) status = waiter_wait(&w, "Connecting", error);
+  if (status == GENAI_ERROR_CANCELLED) error_set(error, status, "Connecting to %s was cancelled.", s->client->endpoint.peer);
   if (status == GENAI_OK && !s->open) {
     status = error_copy(error, &s->end);
     if (status == GENAI_CLOSED) status = error_set(error, GENAI_ERROR_CLOSED, "The session was closed before it was open.");

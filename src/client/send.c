@@ -37,8 +37,8 @@ static bool has_room(const genai_live_session *s, size_t size) {
 }
 
 static genai_status closed(const genai_live_session *s, genai_error *error) {
-  genai_status status = error_set(error, GENAI_ERROR_CLOSED, "Nothing was sent: %s",
-                                  s->ended ? s->end.message : "the session was closed by this program.");
+  genai_status status = error_set(error, GENAI_ERROR_CLOSED, "Nothing was sent: the session has ended. %s",
+                                  s->ended ? s->end.message : "It was closed by this program.");
   if (error && s->ended) {
     error->close_code = s->end.close_code;
     memcpy(error->close_reason, s->end.close_reason, sizeof error->close_reason);
@@ -57,7 +57,9 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   live_enter(s);
   while (status == GENAI_OK && !s->ended && !s->close_wanted && !has_room(s, message->size)) {
     s->senders++;
-    status = waiter_wait(&w, "The send (the outbox is full; nothing was queued)", error);
+    status = waiter_wait(&w, "The send", error);
+    if (status != GENAI_OK)
+      error_append(error, " Nothing was queued: the outbox is full, for the service takes data more slowly than it is sent.");
     s->senders--;
     if (status == GENAI_WOULD_BLOCK) s->writable_wanted = true;
   }

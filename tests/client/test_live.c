@@ -424,7 +424,7 @@ static void full_outbox_makes_sends_wait(void **state) {
   assert_false(genai_live_writable(x.session));
   assert_int_equal(genai_live_send_text(x.session, "a", &no_wait, &error), GENAI_WOULD_BLOCK);
   assert_int_equal(genai_live_send_text(x.session, "b", &soon, &error), GENAI_ERROR_TIMEOUT);
-  says(&error, "nothing was queued");
+  says(&error, "Nothing was queued");
   call c = {.x = &x};
   uv_thread_t thread;
   uv_thread_create(&thread, sending, &c);

@@ -39,10 +39,16 @@ bool script_send_text_of(peer_io *io, size_t size) {
   return sent;
 }
 
-static bool send_close(peer_io *io, const step *at) {
+static bool send_close(peer_io *io, script *s, const step *at) {
   char payload[125] = {(char)(at->number >> 8), (char)at->number};
   memcpy(payload + 2, at->text, at->size);
+  s->close_sent = true;
   return peer_frame(io, 0x88, payload, at->number ? at->size + 2 : 0);
+}
+
+void script_answer_close(peer_io *io, script *s) {
+  static const step normal = CLOSE(1000, "");
+  if (s->close_code && !s->close_sent) send_close(io, s, &normal);
 }
 
 static bool perform(peer_io *io, script *s, const step *at) {
@@ -56,9 +62,10 @@ static bool perform(peer_io *io, script *s, const step *at) {
     return true;
   case STEP_BYTES: return peer_write(io, at->text, at->size);
   case STEP_FRAME: return peer_frame(io, (uint8_t)at->number, at->text, at->size);
-  case STEP_CLOSE: return send_close(io, at);
+  case STEP_CLOSE: return send_close(io, s, at);
   case STEP_DRAIN:
     while (script_read(io, s)) {}
+    script_answer_close(io, s);
     peer_drain(io);
     return true;
   case STEP_REACHED: gate_open(&s->reached); return true;

@@ -56,6 +56,7 @@ struct script {
   char head[8192];
   unsigned messages;    /* the setup included */
   char last[512];       /* the last message, cut */
+  bool close_sent;      /* by the peer */
   int close_code;       /* of the client's close frame: 1005 for an empty one, 0 for none */
 };
 
@@ -65,6 +66,8 @@ struct script {
 void script_serve(peer_io *io, void *script);
 /* Reads one data frame, answering pings; false at the client's close frame or end. */
 bool script_read(peer_io *io, script *s);
+/* Answers the client's close frame when that is due. */
+void script_answer_close(peer_io *io, script *s);
 /* Sends a server message whose only text is `size` bytes long. */
 bool script_send_text_of(peer_io *io, size_t size);
 

@@ -17,7 +17,7 @@
 enum { SHORT_MS = 150 };
 
 /* The peer's certificate: none, or one that is good, or bad in one way. */
-typedef enum cert { PLAIN, GOOD, EXPIRED, NOT_YET_VALID, SELF_SIGNED, SAME_ISSUER_NAME, WRONG_HOST, CERTS } cert;
+typedef enum cert { PLAIN, GOOD, EXPIRED, NOT_YET_VALID, SELF_SIGNED, UNKNOWN_ISSUER, WRONG_HOST, CERTS } cert;
 
 typedef struct row {
   const char *name;
@@ -70,7 +70,7 @@ static const row rows[] = {
      .v = {GENAI_ERROR_CERTIFICATE, .says = {"not yet valid", "clock"}}},
     {"self-signed certificate", .cert = SELF_SIGNED,
      .v = {GENAI_ERROR_CERTIFICATE, .says = {"self-signed certificate", "genai_client_options.ca_file"}}},
-    {"certificate of another issuer of the same name", .cert = SAME_ISSUER_NAME,
+    {"certificate of an unknown issuer", .cert = UNKNOWN_ISSUER,
      .v = {GENAI_ERROR_CERTIFICATE, .says = {"certificate signature failure", "CA file"}}},
     {"certificate for another host", .cert = WRONG_HOST,
      .v = {GENAI_ERROR_CERTIFICATE, .says = {"mismatch", "another name"}}},
@@ -164,7 +164,7 @@ static int make_certs(void **state) {
   pki_make(&certs[EXPIRED], ca, san, -30, -1);
   pki_make(&certs[NOT_YET_VALID], ca, san, 2, 30);
   pki_make(&certs[SELF_SIGNED], NULL, san, 0, 30);
-  pki_make(&certs[SAME_ISSUER_NAME], &stranger, san, 0, 30);
+  pki_make(&certs[UNKNOWN_ISSUER], &stranger, san, 0, 30);
   pki_make(&certs[WRONG_HOST], ca, "DNS:somewhere.example,IP:127.0.0.2", 0, 30);
   pki_free(&stranger);
   ca_file = rig_file(ca->chain_pem);
