@@ -12,7 +12,7 @@
 void report_init(report *r, report_form form) { *r = (report){.form = form, .start_ms = clock_ms()}; }
 
 static void write_line(report *r, json_t *line) {
-  char *text = json_dumps(line, JSON_COMPACT);
+  char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
   if (text == NULL) return;
   if (r->form == REPORT_JSON) {
     output_line(text, strlen(text));
