@@ -246,7 +246,7 @@ bool number_read_double(const char *text, size_t size, double *value) {
 
 /* ---- writing ---- */
 
-size_t number_write_int64(char out[NUMBER_TEXT_MAX], int64_t value) {
+size_t number_write_int64(char out[NUMBER_INT64_MAX], int64_t value) {
   char digits[20];
   size_t count = 0, size = 0;
   uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for the text of any double or int64; no NUL is written. */
-enum { NUMBER_TEXT_MAX = 32 };
+/* Room for the text of any double, and of any int64; no NUL is written. */
+enum { NUMBER_TEXT_MAX = 32, NUMBER_INT64_MAX = 20 };
 
 /* Length of the number at the start of `text`, 0 when none stands there. */
 size_t number_span(const char *text, size_t size);
@@ -20,6 +20,6 @@ bool number_read_int64(const char *text, size_t size, int64_t *value);
 
 /* The shortest text that reads back as the same finite double, written as JavaScript would. Returns its length. */
 size_t number_write_double(char out[NUMBER_TEXT_MAX], double value);
-size_t number_write_int64(char out[NUMBER_TEXT_MAX], int64_t value);
+size_t number_write_int64(char out[NUMBER_INT64_MAX], int64_t value);
 
 #endif
