@@ -55,7 +55,7 @@ genai_status recording_parse(recording *r, const char *text, size_t size, genai_
   r->size = size;
   if (!r->text) status = error_memory(error);
   for (size_t at = 0; !status && at < size;) {
-    recording_record record;
+    recording_record record = {0};
     status = read_record(r, &at, &record, error);
     if (!status) status = add(r, &capacity, record, error);
   }
