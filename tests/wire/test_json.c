@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "codec_support.h"
+#include "tests/base/scale.h"
 
 /* ---- the judge ---- */
 
@@ -219,8 +220,7 @@ static void damage(buf *b) {
 
 static void test_agrees_with_jansson(void **state) {
   (void)state;
-  const char *scale = getenv("GENAI_TEST_SCALE"); /* a percentage, for slow instruments */
-  int rounds = scale ? 1000 * atoi(scale) : 100000;
+  int rounds = scaled_down(100000);
   size_t counts[3] = {0};
   buf b;
   buf_init(&b, 1 << 20);
@@ -247,7 +247,7 @@ static void test_values_agree(void **state) {
   buf b;
   buf_init(&b, 1 << 20);
   random_state = 1234567;
-  for (int i = 0; i < 20000; i++) {
+  for (int i = 0, rounds = scaled_down(20000); i < rounds; i++) {
     arena a;
     void *out;
     buf_clear(&b);
@@ -318,7 +318,7 @@ static void test_long_texts(void **state) {
   (void)state;
   static const char *const pieces[] = {" ", "\\n", "[],", "{},", "\xE2\x82\xAC", "1", "\\uD800", "\"a\":1,"};
   for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-    size_t size = 8 << 20, piece = strlen(pieces[i]);
+    size_t size = (size_t)scaled_down(8 << 20), piece = strlen(pieces[i]);
     char *text = malloc(size);
     for (size_t at = 0; at < size; at++) text[at] = pieces[i][at % piece];
     clock_t start = clock();

@@ -5,6 +5,7 @@
 
 #include "codec_support.h"
 #include "tests/base/decimal_comma.h"
+#include "tests/base/scale.h"
 #include "tests/net/fail_alloc.h"
 
 static const wire_message *const server = &wire_live_server_message;
@@ -299,7 +300,7 @@ static void test_every_byte_damaged(void **state) {
   (void)state;
   static const char bytes[] = {'"', '{', '}', '[', ']', ',', ':', '\\', '0', 'n', ' ', '\0', '\x80', '\xE2', 'A', '-'};
   char text[sizeof everything];
-  for (size_t i = 0; i < sizeof everything - 1; i++)
+  for (size_t i = 0; i < sizeof everything - 1; i += scaled_down(8) == 8 ? 1 : 8)
     for (size_t b = 0; b < sizeof bytes; b++) {
       arena a;
       void *out;
