@@ -71,7 +71,7 @@ static const row rows[] = {
     {"self-signed certificate", .cert = SELF_SIGNED,
      .v = {GENAI_ERROR_CERTIFICATE, .says = {"self-signed certificate", "genai_client_options.ca_file"}}},
     {"certificate of an unknown issuer", .cert = UNKNOWN_ISSUER,
-     .v = {GENAI_ERROR_CERTIFICATE, .says = {"certificate signature failure", "CA file"}}},
+     .v = {GENAI_ERROR_CERTIFICATE, .says = {"unable to get local issuer certificate", "CA file"}}},
     {"certificate for another host", .cert = WRONG_HOST,
      .v = {GENAI_ERROR_CERTIFICATE, .says = {"mismatch", "another name"}}},
     {"a plain server behind https", STEPS{BYTES("HTTP/1.1 400 Bad Request\r\n\r\n"), DRAIN, END}, .scheme = "https",
