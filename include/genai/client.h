@@ -24,13 +24,27 @@ typedef enum genai_log_level {
   GENAI_LOG_DEBUG = 4
 } genai_log_level;
 
-/* Everything is copied by genai_client_new; zero is the default of each. */
+/* Everything is copied by genai_client_new; zero is the default of each. What is not given is taken from the environment by the
+ * rules of Google's SDKs: an explicit value beats the environment, and there a project beats a key. */
 typedef struct genai_client_options {
-  genai_backend backend;       /* sessions over the network are made on the Gemini Developer API in this version */
-  const char *api_key;         /* NULL: GOOGLE_API_KEY, else GEMINI_API_KEY from the environment; trimmed */
-  const char *base_url;        /* NULL: GOOGLE_GEMINI_BASE_URL, else https://generativelanguage.googleapis.com. http, https,
-                                  ws and wss; a path and a query are kept */
-  const char *api_version;     /* NULL: "v1" */
+  genai_backend backend;       /* unspecified: GOOGLE_GENAI_USE_ENTERPRISE, else GOOGLE_GENAI_USE_VERTEXAI (true or 1: Vertex) */
+  const char *api_key;         /* NULL: GOOGLE_API_KEY, else GEMINI_API_KEY; trimmed. An ephemeral token ("auth_tokens/…") too;
+                                  on Vertex the key of express mode */
+  const char *project;         /* Vertex; NULL: GOOGLE_CLOUD_PROJECT, else the credentials' own project */
+  const char *location;        /* Vertex; NULL: GOOGLE_CLOUD_LOCATION, else GOOGLE_CLOUD_REGION, else "global" */
+  /* Vertex: at most one of the next four. Without any: Application Default Credentials. */
+  const char *credentials_file; /* a JSON file: service account, authorized user, external account, impersonation */
+  const char *credentials_json; /* the same as text */
+  const char *access_token;    /* a bearer token, used as it is until the service refuses it */
+  /* Asks the application for a bearer token: on a thread of the library's own, one call at a time, before a dial and before the
+   * last one expires; it may block. Writes the token, NUL-terminated, and its lifetime (default one hour). */
+  genai_status (*token)(void *user, char *token, size_t size, int64_t *lifetime_s, genai_error *error);
+  void *token_user;
+  const char *base_url;        /* NULL: GOOGLE_GEMINI_BASE_URL or GOOGLE_VERTEX_BASE_URL, else Google's host for the backend and
+                                  location. http, https, ws and wss; a path and a query are kept. On Vertex, without an API key
+                                  and an explicit project and location, it is a gateway's: used as it is, and authenticated by
+                                  `headers` */
+  const char *api_version;     /* NULL: "v1", for ephemeral tokens "v1alpha"; on Vertex "v1beta1" */
   genai_string_map headers;    /* added to every upgrade request; a user agent given here is put after ours */
   const char *ca_file;         /* PEM file of trusted certificates; NULL: SSL_CERT_FILE, else the system's directory */
   const char *ca_dir;          /* hashed directory of trusted certificates; NULL: SSL_CERT_DIR, else the system's */

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -37,9 +38,16 @@ static genai_client_options settled(const genai_client_options *o) {
   return s;
 }
 
+static const char *environment(const char *name) { return getenv(name); }
+
 static genai_status make_parts(genai_client *c, const genai_client_options *options, genai_error *error) {
-  genai_status status = endpoint_init(&c->endpoint, options, error);
+  genai_status status = settings_init(&c->settings, options, environment, error);
+  if (status == GENAI_OK && c->settings.oauth && !options->access_token)
+    status = error_set(error, GENAI_ERROR_CREDENTIALS, "Vertex AI needs genai_client_options.access_token, or an API key (express mode).");
+  if (status == GENAI_OK) status = endpoint_init(&c->endpoint, ENDPOINT_LIVE, &c->settings, options, error);
   if (status != GENAI_OK) return status;
+  c->backend = c->settings.backend == GENAI_BACKEND_VERTEX ? WIRE_BACKEND_VERTEX : WIRE_BACKEND_GEMINI;
+  if (c->settings.warning) client_log(c, GENAI_LOG_WARNING, "%s", c->settings.warning);
   if (c->endpoint.tls) {
     net_tls_options trust = {options->ca_file, options->ca_dir, options->dangerously_skip_certificate_checks};
     status = net_tls_client_new(&c->tls, &trust, error);
@@ -67,6 +75,7 @@ static void destroy(genai_client *c) {
   pool_drop(c->pool);
   net_tls_drop(c->tls);
   endpoint_deinit(&c->endpoint);
+  settings_deinit(&c->settings);
   ready_list_deinit(&c->ready);
   uv_mutex_destroy(&c->log_mutex);
   uv_mutex_destroy(&c->sessions_mutex);
@@ -77,9 +86,6 @@ genai_status genai_client_new(genai_client **client, const genai_client_options 
   static const genai_client_options none;
   *client = NULL;
   if (!options) options = &none;
-  if (options->backend == GENAI_BACKEND_VERTEX)
-    return error_set(error, GENAI_ERROR_ARGUMENT, "Sessions over the network are made on the Gemini Developer API in this "
-                     "version; genai_live_setup_text knows both backends.");
   genai_client *c = mem_zalloc(sizeof *c);
   if (!c) return error_memory(error);
   genai_status status = make_locks(c, error);

@@ -10,6 +10,7 @@
 #include "client/pool.h"
 #include "genai/live.h"
 #include "net/ws.h"
+#include "wire/writer.h"
 
 /* The transport under a session as a table, so that tests can put one without sockets in its place. */
 typedef struct live_transport {
@@ -35,6 +36,8 @@ typedef struct ready_list {
 struct genai_client {
   atomic_uint references;       /* the application's and one a session */
   genai_client_options options; /* defaults filled in; strings are not kept */
+  client_settings settings;
+  wire_backend backend;
   endpoint endpoint;
   net_tls *tls;                 /* NULL on plain connections */
   net_loop *loop;

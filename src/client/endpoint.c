@@ -1,6 +1,6 @@
 #include "client/endpoint.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -9,48 +9,45 @@
 #include "base/memory.h"
 #include "net/http.h"
 
-enum { PEER_MAX = 512, TARGET_MAX = 16 * 1024, HEADER_MAX = 64 * 1024, OWN_HEADERS = 3 };
+enum { PEER_MAX = 512, URL_MAX = 512, TARGET_MAX = 16 * 1024, HEADER_MAX = 64 * 1024, OWN_HEADERS = 3 };
 
-static const char DEFAULT_BASE[] = "https://generativelanguage.googleapis.com";
-static const char TOKEN_PREFIX[] = "auth_tokens/";
 static const char AGENT[] = "genai-live/" GENAI_VERSION_STRING;
 
-/* The environment's first non-empty value, or NULL. */
-static const char *from_environment(const char *first, const char *second) {
-  const char *value = getenv(first);
-  if ((!value || !*value) && second) value = getenv(second);
-  return value && *value ? value : NULL;
+/* Google's own host for the backend and location. */
+static genai_status default_base(char out[URL_MAX], const client_settings *s, genai_error *error) {
+  const char *l = s->location;
+  int size;
+  if (s->backend != GENAI_BACKEND_VERTEX)
+    size = snprintf(out, URL_MAX, "https://generativelanguage.googleapis.com");
+  else if (!l || !strcmp(l, "global"))
+    size = snprintf(out, URL_MAX, "https://aiplatform.googleapis.com");
+  else if (!strcmp(l, "us") || !strcmp(l, "eu"))
+    size = snprintf(out, URL_MAX, "https://aiplatform.%s.rep.googleapis.com", l);
+  else
+    size = snprintf(out, URL_MAX, "https://%s-aiplatform.googleapis.com", l);
+  if (size > 0 && size < URL_MAX) return GENAI_OK;
+  return error_set(error, GENAI_ERROR_ARGUMENT, "The location is longer than a host name can be.");
 }
 
-static genai_status trimmed(char **out, const char *text, genai_error *error) {
-  size_t start = strspn(text, " \t\r\n"), end = strlen(text);
-  while (end > start && strchr(" \t\r\n", text[end - 1])) end--;
-  *out = mem_strndup(text + start, end - start);
-  return *out ? GENAI_OK : error_memory(error);
-}
-
-static genai_status find_key(char **key, const genai_client_options *options, genai_error *error) {
-  const char *given = options->api_key ? options->api_key : from_environment("GOOGLE_API_KEY", "GEMINI_API_KEY");
-  *key = NULL;
-  if (given) {
-    genai_status status = trimmed(key, given, error);
-    if (status != GENAI_OK) return status;
-  }
-  if (*key && **key) return GENAI_OK;
-  mem_free(*key);
-  *key = NULL;
-  return error_set(error, GENAI_ERROR_CREDENTIALS,
-                   "There is no API key. Set genai_client_options.api_key, or GOOGLE_API_KEY or GEMINI_API_KEY in the environment.");
+static void add_method(buf *b, endpoint_service service, const client_settings *s, const char *version) {
+  if (s->backend == GENAI_BACKEND_VERTEX)
+    buf_format(b, "/ws/google.cloud.aiplatform.%s.LlmBidiService/BidiGenerateContent", version);
+  else
+    buf_format(b, "/ws/google.ai.generativelanguage.%s.GenerativeService.%s%s", version,
+               service == ENDPOINT_MUSIC ? "BidiGenerateMusic" : "BidiGenerateContent",
+               s->token && service == ENDPOINT_LIVE ? "Constrained" : "");
 }
 
 /* The base URL's path, ours behind it with a single slash, and the base URL's query at the end. */
-static genai_status make_target(endpoint *e, const net_url *url, const char *version, bool token, genai_error *error) {
+static genai_status make_target(endpoint *e, endpoint_service service, const client_settings *s, const net_url *url,
+                                const char *version, genai_error *error) {
   buf b;
   size_t path = url->path.size;
-  while (path && url->path.data[path - 1] == '/') path--;
+  while (!s->gateway && path && url->path.data[path - 1] == '/') path--;
   buf_init(&b, TARGET_MAX);
   buf_append(&b, url->path.data, path);
-  buf_format(&b, "/ws/google.ai.generativelanguage.%s.GenerativeService.BidiGenerateContent%s", version, token ? "Constrained" : "");
+  if (!s->gateway) add_method(&b, service, s, version);
+  if (!b.size) buf_byte(&b, '/');
   if (url->query.size) {
     buf_byte(&b, '?');
     buf_append(&b, url->query.data, url->query.size);
@@ -101,19 +98,34 @@ static bool add_label(endpoint *e, const genai_string_map *headers, const char *
   return add(e, name, before, more, strlen(more));
 }
 
-static genai_status make_headers(endpoint *e, const genai_string_map *more, const char *key, bool token, genai_error *error) {
+static bool add_credential(endpoint *e, const client_settings *s, const genai_client_options *options) {
+  if (s->oauth && options->access_token && !user_value(&options->headers, "Authorization"))
+    return add(e, "Authorization", "Bearer ", options->access_token, strlen(options->access_token));
+  if (!s->api_key || s->gateway) return true;
+  size_t size = strlen(s->api_key);
+  return s->token ? add(e, "Authorization", "Token ", s->api_key, size) : add(e, "x-goog-api-key", "", s->api_key, size);
+}
+
+static genai_status make_headers(endpoint *e, const client_settings *s, const genai_client_options *options, genai_error *error) {
+  const genai_string_map *more = &options->headers;
   e->headers = mem_zalloc((more->count + OWN_HEADERS) * sizeof *e->headers);
   if (!e->headers) return error_memory(error);
-  bool fine = token ? add(e, "Authorization", "Token ", key, strlen(key)) : add(e, "x-goog-api-key", "", key, strlen(key));
-  fine = fine && add_label(e, more, "user-agent", AGENT) && add_label(e, more, "x-goog-api-client", AGENT);
+  for (size_t i = 0; i < more->count; i++)
+    if (!more->items[i].key || !more->items[i].value)
+      return error_set(error, GENAI_ERROR_ARGUMENT, "Header %zu of genai_client_options.headers has no name or no value.", i);
+  bool fine = add_credential(e, s, options) && add_label(e, more, "user-agent", AGENT) && add_label(e, more, "x-goog-api-client", AGENT);
   for (size_t i = 0; fine && i < more->count; i++) {
     const genai_string_pair *h = &more->items[i];
-    if (!h->key || !h->value)
-      return error_set(error, GENAI_ERROR_ARGUMENT, "Header %zu of genai_client_options.headers has no name or no value.", i);
     if (!strcasecmp(h->key, "user-agent") || !strcasecmp(h->key, "x-goog-api-client")) continue;
     fine = add(e, h->key, "", h->value, strlen(h->value));
   }
   return fine ? GENAI_OK : error_memory(error);
+}
+
+static const char *choose_version(const client_settings *s, const genai_client_options *options) {
+  if (options->api_version) return options->api_version;
+  if (s->backend == GENAI_BACKEND_VERTEX) return "v1beta1";
+  return s->token ? "v1alpha" : "v1";
 }
 
 static genai_status check_version(const char *version, bool token, genai_error *error) {
@@ -124,35 +136,35 @@ static genai_status check_version(const char *version, bool token, genai_error *
   return GENAI_OK;
 }
 
-genai_status endpoint_init(endpoint *e, const genai_client_options *options, genai_error *error) {
-  const char *base = options->base_url ? options->base_url : from_environment("GOOGLE_GEMINI_BASE_URL", NULL);
-  char *key = NULL, *url_text = NULL;
+/* A credential goes in the clear only where nobody listens, whatever the environment says. */
+static genai_status check_secrecy(const net_url *url, const client_settings *s, const genai_client_options *options, genai_error *error) {
+  bool credential = s->api_key || s->oauth;
+  if (url->tls || !credential || net_host_is_loopback(url->host) || options->dangerously_allow_plain_credentials) return GENAI_OK;
+  return error_set(error, GENAI_ERROR_INSECURE,
+                   "The base URL would send the %s in the clear over the network, by %s to %s port %d. Use %ss, or set "
+                   "dangerously_allow_plain_credentials.", s->api_key ? "API key" : "access token", url->scheme, url->host,
+                   url->port, url->scheme);
+}
+
+genai_status endpoint_init(endpoint *e, endpoint_service service, const client_settings *s, const genai_client_options *options,
+                           genai_error *error) {
+  const char *version = choose_version(s, options);
+  char base[URL_MAX];
   net_url url;
   *e = (endpoint){0};
-  genai_status status = find_key(&key, options, error);
-  if (status != GENAI_OK) goto end;
-  bool token = !strncmp(key, TOKEN_PREFIX, sizeof TOKEN_PREFIX - 1);
-  const char *version = options->api_version ? options->api_version : token ? "v1alpha" : "v1";
-  if ((status = check_version(version, token, error)) != GENAI_OK) goto end;
-  if ((status = trimmed(&url_text, base ? base : DEFAULT_BASE, error)) != GENAI_OK) goto end;
-  if ((status = net_url_parse(&url, url_text, error)) != GENAI_OK) goto end;
-  if (!url.tls && !net_host_is_loopback(url.host) && !options->dangerously_allow_plain_credentials) {
-    status = error_set(error, GENAI_ERROR_INSECURE,
-                       "The base URL would send the API key in the clear over the network, by %s to %s port %d. Use %ss, or set "
-                       "dangerously_allow_plain_credentials.", url.scheme, url.host, url.port, url.scheme);
-    goto end;
-  }
+  genai_status status = check_version(version, s->token, error);
+  if (status == GENAI_OK && !s->base_url) status = default_base(base, s, error);
+  if (status == GENAI_OK) status = net_url_parse(&url, s->base_url ? s->base_url : base, error);
+  if (status == GENAI_OK) status = check_secrecy(&url, s, options, error);
+  if (status != GENAI_OK) return status;
   e->host = mem_strdup(url.host);
   e->port = url.port;
   e->tls = url.tls;
   if (!e->host) status = error_memory(error);
   if (status == GENAI_OK) status = make_peer(e, error);
-  if (status == GENAI_OK) status = make_target(e, &url, version, token, error);
-  if (status == GENAI_OK) status = make_headers(e, &options->headers, key, token, error);
-end:
+  if (status == GENAI_OK) status = make_target(e, service, s, &url, version, error);
+  if (status == GENAI_OK) status = make_headers(e, s, options, error);
   if (status != GENAI_OK) endpoint_deinit(e);
-  mem_free(key);
-  mem_free(url_text);
   return status;
 }
 

@@ -1,8 +1,11 @@
-/* Where a session goes and what it says there: base URL, path, host, credentials, header fields. */
+/* Where a session goes and what it says there: host, path, key, header fields. */
 #ifndef GENAI_SRC_CLIENT_ENDPOINT_H
 #define GENAI_SRC_CLIENT_ENDPOINT_H
 
-#include "genai/client.h"
+#include "client/settings.h"
+
+/* Which service of the API is dialed. */
+typedef enum endpoint_service { ENDPOINT_LIVE, ENDPOINT_MUSIC } endpoint_service;
 
 typedef struct endpoint {
   char *host;
@@ -10,12 +13,13 @@ typedef struct endpoint {
   int port;
   bool tls;
   char *target;               /* path and query of the upgrade */
-  genai_string_pair *headers; /* credentials included: never log a value */
+  genai_string_pair *headers; /* the key included, bearer tokens not: never log a value */
   size_t header_count;
 } endpoint;
 
-/* From the options and the environment. Errors: GENAI_ERROR_CREDENTIALS, _INSECURE, _ARGUMENT, _MEMORY. */
-genai_status endpoint_init(endpoint *e, const genai_client_options *options, genai_error *error);
+/* Errors: GENAI_ERROR_INSECURE, GENAI_ERROR_ARGUMENT, GENAI_ERROR_MEMORY. */
+genai_status endpoint_init(endpoint *e, endpoint_service service, const client_settings *settings,
+                           const genai_client_options *options, genai_error *error);
 void endpoint_deinit(endpoint *e);
 
 #endif

@@ -29,11 +29,13 @@ void live_publish(genai_live_session *s, inbox *more) {
   if (live_has_news(s)) ready_announce(s);
 }
 
-static genai_status encode_setup(payload **out, const genai_live_connect_params *params, genai_error *error) {
+static genai_status encode_setup(payload **out, const genai_client *client, const genai_live_connect_params *params,
+                                 genai_error *error) {
   buf b;
   payload_begin(&b, SETUP_MAX, 0);
-  wire_setup_params p = {.backend = WIRE_BACKEND_GEMINI, .model = params->model, .config = params->config,
-                         .config_json = params->config_json, .setup_json = params->setup_json};
+  wire_setup_params p = {.backend = client->backend, .model = params->model, .config = params->config,
+                         .project = client->settings.project, .location = client->settings.location,
+                         .express = !client->settings.project, .config_json = params->config_json, .setup_json = params->setup_json};
   genai_status status = wire_setup_write(&b, &p, error);
   if (status == GENAI_OK && !(*out = payload_end(&b))) status = error_memory(error);
   if (status != GENAI_OK) buf_deinit(&b);
@@ -90,7 +92,7 @@ static void destroy(genai_live_session *s) {
 static genai_status start(genai_client *client, const genai_live_connect_params *params, bool by_call, uint64_t timeout_ms,
                           genai_live_session **session, genai_error *error) {
   payload *setup = NULL;
-  genai_status status = encode_setup(&setup, params, error);
+  genai_status status = encode_setup(&setup, client, params, error);
   if (status != GENAI_OK) return status;
   genai_live_session *s = mem_zalloc(sizeof *s);
   if (!s) {

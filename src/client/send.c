@@ -96,7 +96,7 @@ genai_status genai_live_send_client_content(genai_live_session *session,
                                             genai_error *error) {
   buf b;
   payload_begin(&b, SEND_MAX, 0);
-  genai_status status = wire_client_content_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  genai_status status = wire_client_content_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
 
@@ -105,7 +105,7 @@ genai_status genai_live_send_realtime_input(genai_live_session *session,
                                             genai_error *error) {
   buf b;
   payload_begin(&b, SEND_MAX, blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
-  genai_status status = wire_realtime_input_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  genai_status status = wire_realtime_input_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
 
@@ -114,7 +114,7 @@ genai_status genai_live_send_tool_response(genai_live_session *session,
                                            genai_error *error) {
   buf b;
   payload_begin(&b, SEND_MAX, 0);
-  genai_status status = wire_tool_response_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  genai_status status = wire_tool_response_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, params->function_responses.count, wait, error);
 }
 
@@ -123,7 +123,7 @@ genai_status genai_live_send_context_update(genai_live_session *session,
                                             genai_error *error) {
   buf b;
   payload_begin(&b, SEND_MAX, 0);
-  genai_status status = wire_context_update_write(&b, WIRE_BACKEND_GEMINI, params, error);
+  genai_status status = wire_context_update_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
 
@@ -132,7 +132,7 @@ genai_status genai_live_send_json(genai_live_session *session, genai_live_send_k
   buf b;
   size_t responses = 0;
   payload_begin(&b, SEND_MAX, 0);
-  genai_status status = wire_send_json_write(&b, WIRE_BACKEND_GEMINI, kind, params_json, strlen(params_json), &responses, error);
+  genai_status status = wire_send_json_write(&b, session->client->backend, kind, params_json, strlen(params_json), &responses, error);
   return finish(session, status, &b, responses, wait, error);
 }
 
