@@ -27,7 +27,8 @@ typedef struct link {
 
 static int put(link_end *l, const void *data, size_t size) {
   for (size_t done = 0; done < size;) {
-    ssize_t n = l->ssl ? SSL_write(l->ssl, (const char *)data + done, (int)(size - done)) : write(l->fd, (const char *)data + done, size - done);
+    const char *rest = (const char *)data + done;
+    ssize_t n = l->ssl ? SSL_write(l->ssl, rest, (int)(size - done)) : write(l->fd, rest, size - done);
     if (n <= 0) return -1;
     done += (size_t)n;
   }

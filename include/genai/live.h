@@ -13,6 +13,7 @@ extern "C" {
  * begin after it. */
 typedef struct genai_live_session genai_live_session;
 
+/* What a session begins with. Encoded or copied before the call returns. */
 typedef struct genai_live_connect_params {
   const char *model;                       /* "gemini-…", "models/…"; required */
   const genai_live_connect_config *config; /* NULL: the service's defaults */
@@ -30,6 +31,7 @@ typedef enum genai_live_event_kind {
   GENAI_LIVE_EVENT_WRITABLE = 4   /* a send that would have waited can be tried again */
 } genai_live_event_kind;
 
+/* One such happening; it lives as long as its message. */
 typedef struct genai_live_event {
   genai_live_event_kind kind;
   const char *text;               /* one sentence */
