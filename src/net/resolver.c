@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/error.h"
 #include "base/memory.h"
+#include "net/loop_private.h"
 #include "net/thread.h"
 
 enum {
@@ -90,9 +90,8 @@ static void explain(const net_lookup *lookup, genai_error *error) {
   if (lookup->code == EAI_MEMORY) {
     error_memory(error);
   } else if (lookup->code == EAI_SYSTEM) {
-    error_set(error, GENAI_ERROR_RESOLVE, "The host name %s could not be resolved: %s.", lookup->host,
-              strerror(lookup->os_error));
-    error->os_error = lookup->os_error;
+    net_error_uv(error, GENAI_ERROR_RESOLVE, uv_translate_sys_error(lookup->os_error),
+                 "The host name %s could not be resolved", lookup->host);
   } else if (lookup->code) {
     error_set(error, GENAI_ERROR_RESOLVE,
               "The host name %s could not be resolved: %s. Check its spelling and this machine's network.", lookup->host,
@@ -258,9 +257,8 @@ static genai_status enqueue(net_lookup *lookup, int port, genai_error *error) {
       pool.waiting--;
       mem_free(j);
       if (failed == ENOMEM) return error_memory(error);
-      error_set(error, GENAI_ERROR_SYSTEM, "No thread could be started to resolve host names: %s.", strerror(failed));
-      if (error) error->os_error = failed;
-      return GENAI_ERROR_SYSTEM;
+      return net_error_uv(error, GENAI_ERROR_SYSTEM, uv_translate_sys_error(failed),
+                          "No thread could be started to resolve host names");
     }
   }
   lookup->job = *tail;

@@ -273,6 +273,8 @@ static void on_timer(void *user) {
   }
   error_set(&error, GENAI_ERROR_TIMEOUT, "%s port %d did not answer the WebSocket close in time.", ws->host, ws->port);
   error.close_code = WS_CODE_LOST;
+  net_stream_abort(ws->stream, false); /* it had its time */
+  ws->stream = NULL;
   leave(ws, &error);
 }
 

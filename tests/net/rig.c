@@ -59,6 +59,10 @@ void rig_on_loop(net_loop *loop, void (*run)(void *argument), void *argument) {
   abort();
 }
 
+static void nothing(void *argument) { (void)argument; }
+
+void rig_settle(net_loop *loop) { rig_on_loop(loop, nothing, NULL); }
+
 const char *rig_file(const char *text) {
   static char path[64];
   strcpy(path, "/tmp/genai-test-XXXXXX");

@@ -27,6 +27,8 @@ void rig_on_loop(net_loop *loop, void (*run)(void *argument), void *argument);
 
 void rig_sleep_us(long us); /* only to let the world go on, never to wait for an event */
 
+void rig_settle(net_loop *loop);   /* returns when what runs on the loop now has run to its end */
+
 /* From now on the n-th allocation of the library fails (n from 1; 0: none), on whichever thread. */
 void rig_fail_alloc(long n);
 /* The standard allocator again. Returns how many allocations were asked for; *alive (may be NULL): how many are not freed. */

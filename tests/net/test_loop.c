@@ -94,8 +94,6 @@ static void *post_many(void *argument) {
   return NULL;
 }
 
-static void nothing(void *argument) { (void)argument; }
-
 static void test_many_threads_post_the_same_task(void **state) {
   (void)state;
   again a = {.task = {.run = count_run}, .loop = new_loop()};
@@ -105,8 +103,7 @@ static void test_many_threads_post_the_same_task(void **state) {
     assert_int_equal(pthread_create(&posters[i].thread, NULL, post_many, &posters[i]), 0);
   }
   for (int i = 0; i < 4; i++) pthread_join(posters[i].thread, NULL);
-  rig_on_loop(a.loop, nothing, NULL); /* behind the last post */
-  rig_on_loop(a.loop, nothing, NULL);
+  rig_settle(a.loop); /* behind the last post */
   assert_in_range(a.left, 1, 80000);
   net_loop_free(a.loop);
 }

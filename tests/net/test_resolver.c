@@ -98,7 +98,7 @@ static void test_failures_are_sentences(void **state) {
   static const struct { const char *host; int os_error; const char *text; } cases[] = {
       {"unknown.example", 0, "The host name unknown.example could not be resolved: Name or service not known."},
       {"again.example", 0, "The host name again.example could not be resolved: Temporary failure in name resolution."},
-      {"system.example", EMFILE, "The host name system.example could not be resolved: Too many open files."},
+      {"system.example", EMFILE, "The host name system.example could not be resolved: too many open files."},
       {"empty.example", 0, "The host name empty.example has no IPv4 or IPv6 address."}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     query q = QUERY(.host = cases[i].host);
