@@ -17,7 +17,7 @@ static bool next_step(const char **path, const char **name, size_t *size, size_t
   if (*p == '[') {
     int64_t value;
     size_t digits = strspn(p + 1, "0123456789");
-    if (p[1 + digits] != ']' || !number_read_int64(p + 1, digits, &value)) return false;
+    if (p[1 + digits] != ']' || !number_read_int64(p + 1, digits, &value) || value > INT32_MAX) return false;
     *index = (size_t)value;
     p += digits + 2;
   } else {
@@ -45,8 +45,8 @@ static bool another(wire_scan *s) {
   return true;
 }
 
-/* Goes through the container at the scanner's place and returns how many values it has; *found becomes the last one of that
- * name, or the one of that index. -1: it is none, or has a fault. */
+/* Goes through the container at the scanner's place and returns how many values it has; *found becomes the last one of
+ * that name, or the one of that index. -1: it is none, or has a fault. */
 static long walk(wire_scan *s, const char *name, size_t size, size_t index, const uint8_t **found) {
   uint8_t opener = wire_scan_peek(s);
   long count = 0;

@@ -37,7 +37,8 @@ typedef struct list_value {
 
 static bool store(reader *r, const rows *list, uint8_t *at) {
   list_value value = {list->items, list->count};
-  if (!value.items && !(value.items = arena_alloc(r->arena, 0))) return reader_memory(r); /* an explicit [] is not NULL */
+  if (!value.items && !(value.items = arena_alloc(r->arena, 0)))
+    return reader_memory(r); /* an explicit [] is not NULL */
   memcpy(at, &value, sizeof value);
   return true;
 }
@@ -122,7 +123,8 @@ static bool read_entry(reader *r, const wire_field *f, rows *list) {
   e->key = key;
   wire_path path = {r->path, key, strlen(key), WIRE_PATH_NO_INDEX};
   r->path = &path;
-  if (wire_scan_peek(&r->scan) == 'n' && f->kind != WIRE_JSON) return reader_expected(r, "a map value that is not null");
+  if (wire_scan_peek(&r->scan) == 'n' && f->kind != WIRE_JSON)
+    return reader_expected(r, "a map value that is not null");
   e->value = f->kind == WIRE_MESSAGE ? reader_new_message(r, f->type.message) : reader_text(r, f);
   r->path = path.up;
   return e->value != NULL;

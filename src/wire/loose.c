@@ -8,8 +8,8 @@
 #include "wire/scan.h"
 #include "wire/tables.h"
 
-/* The text is rewritten to the wire's own form, and only if it holds a loose one, so that places in errors are the user's.
- * Faults of grammar are left to the reader: a rewriting that meets one stops, and the text is read as it is. */
+/* The text is rewritten to the wire's own form, and only if it holds a loose one, so that places in errors are the
+ * user's. Faults of grammar are left to the reader: a rewriting that meets one stops, and the text is read as it is. */
 typedef struct rewriting {
   wire_scan scan;
   buf out;
@@ -72,8 +72,7 @@ static bool rewrite_part(rewriting *w) {
 static bool for_items(rewriting *w, bool (*rewrite)(rewriting *w)) {
   wire_scan *s = &w->scan;
   s->p++;
-  if (wire_scan_peek(s) != ']')
-    do
+  if (wire_scan_peek(s) != ']') do
       if (!rewrite(w)) return false;
     while (another(s));
   return wire_scan_take(s, ']', "");
@@ -170,7 +169,8 @@ genai_status wire_read_loose(arena *a, const wire_message *type, const char *tex
   else if (changed && w.out.failed)
     status = error_memory(error);
   else
-    status = wire_read(a, type, changed ? (const char *)w.out.data : text, changed ? w.out.size : size, &limits, out, error);
+    status =
+        wire_read(a, type, changed ? (const char *)w.out.data : text, changed ? w.out.size : size, &limits, out, error);
   buf_deinit(&w.out);
   return status;
 }

@@ -1,5 +1,5 @@
-/* The forms that the SDKs' public JSON allows beside the wire's own: a system instruction or turn that is a bare string, a
- * part or a list of them; one function response or tool without a list around it. */
+/* The forms that the SDKs' public JSON allows beside the wire's own: a system instruction or turn that is a bare
+ * string, a part or a list of them; one function response or tool without a list around it. */
 #ifndef GENAI_SRC_WIRE_LOOSE_H
 #define GENAI_SRC_WIRE_LOOSE_H
 

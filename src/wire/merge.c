@@ -12,7 +12,7 @@ typedef struct text {
 } text;
 
 typedef struct member {
-  text name;  /* between the quotes */
+  text name; /* between the quotes */
   text value;
 } member;
 

@@ -1,4 +1,4 @@
-/* Where in a message the reader or the writer stands, as a chain on the C stack: serverContent.modelTurn.parts[0].text */
+/* Where in a message the reader or the writer stands, a chain on the C stack: serverContent.modelTurn.parts[0].text */
 #ifndef GENAI_SRC_WIRE_PATH_H
 #define GENAI_SRC_WIRE_PATH_H
 

@@ -13,8 +13,8 @@ enum { ELEMENTS_DEFAULT = 1000000, RESERVED_MAX = 1 << 16 };
 static bool fail_with(reader *r, genai_status status, const char *fault) {
   char path[WIRE_PATH_MAX];
   wire_path_text(r->path, r->limits.root, path);
-  r->status = wire_scan_error(&r->scan, status, r->limits.root ? r->limits.root : "message", r->path ? path : NULL, fault,
-                              r->error);
+  r->status = wire_scan_error(&r->scan, status, r->limits.root ? r->limits.root : "message", r->path ? path : NULL,
+                              fault, r->error);
   return false;
 }
 

@@ -18,12 +18,12 @@ typedef struct reader {
 } reader;
 
 /* Each notes the error and returns false. */
-bool reader_fail(reader *r);                        /* the scanner's fault */
-bool reader_expected(reader *r, const char *what);  /* something else stands at the scanner's place */
+bool reader_fail(reader *r);                                       /* the scanner's fault */
+bool reader_expected(reader *r, const char *what);                 /* something else stands at the scanner's place */
 bool reader_wrong(reader *r, const uint8_t *at, const char *what); /* the number or string at `at` is not such a one */
-bool reader_memory(reader *r);                      /* the arena could not grow */
+bool reader_memory(reader *r);                                     /* the arena could not grow */
 
-bool reader_count(reader *r);                       /* takes one element of the budget */
+bool reader_count(reader *r); /* takes one element of the budget */
 /* Takes '[' or '{' and, if it follows at once, what closes it. */
 bool reader_open(reader *r, uint8_t opener, const char *expected, bool *empty);
 /* Takes a comma, or what closes the container. */
@@ -35,10 +35,11 @@ bool reader_map(reader *r, const wire_field *field, uint8_t *at);
 
 /* Values; the scanner stands at their first byte. */
 bool reader_value(reader *r, const wire_field *field, uint8_t *message);
-bool reader_scalar_item(reader *r, const wire_field *field, void *item); /* in a list: bare int32, double, const char * */
+bool reader_scalar_item(reader *r, const wire_field *field,
+                        void *item); /* in a list: bare int32, double, const char * */
 bool reader_enum(reader *r, const wire_enum *type, int32_t *value, const char **text);
-const char *reader_text(reader *r, const wire_field *field);             /* a string or free-form JSON; NULL after an error */
-const char *reader_copy(reader *r, const wire_string *string);           /* NULL after an error */
-const void *reader_new_message(reader *r, const wire_message *type);     /* NULL after an error */
+const char *reader_text(reader *r, const wire_field *field);   /* a string or free-form JSON; NULL after an error */
+const char *reader_copy(reader *r, const wire_string *string); /* NULL after an error */
+const void *reader_new_message(reader *r, const wire_message *type); /* NULL after an error */
 
 #endif

@@ -1,5 +1,5 @@
-/* The tokens of a JSON text (RFC 8259, strict, UTF-8), one after the other: what the reader, the checker and the getters
- * share. The text needs no NUL and is never changed. */
+/* The tokens of a JSON text (RFC 8259, strict, UTF-8), one after the other: what the reader, the checker and the
+ * getters share. The text needs no NUL and is never changed. */
 #ifndef GENAI_SRC_WIRE_SCAN_H
 #define GENAI_SRC_WIRE_SCAN_H
 
@@ -34,7 +34,7 @@ bool wire_scan_fault(wire_scan *s, const char *fault);
 void wire_scan_space(wire_scan *s);
 /* Passes white space and returns the byte that follows without taking it; 0 at the end. */
 static inline uint8_t wire_scan_peek(wire_scan *s) {
-  if (s->p < s->end && *s->p > ' ') return *s->p;
+  if (s->p<s->end && * s->p> ' ') return *s->p;
   wire_scan_space(s);
   return s->p < s->end ? *s->p : 0;
 }
@@ -59,8 +59,8 @@ bool wire_scan_literal(wire_scan *s, const char *literal);
 size_t wire_scan_number(wire_scan *s);
 /* Takes one whole value of any kind, with every rule checked. */
 bool wire_scan_value(wire_scan *s);
-/* The string itself: `out` holds at least string->size bytes. Returns its size. U+0000 and lone surrogates, which C strings
- * and UTF-8 cannot hold, become U+FFFD. */
+/* The string itself: `out` holds at least string->size bytes. Returns its size. U+0000 and lone surrogates, which C
+ * strings and UTF-8 cannot hold, become U+FFFD. */
 size_t wire_unescape(const wire_string *string, uint8_t *out);
 
 /* The first quote, backslash or control character, or `end`; *ascii becomes false when a byte on the way is not. */
@@ -70,7 +70,8 @@ const uint8_t *wire_plain_span(const uint8_t *p, const uint8_t *end, bool *ascii
 genai_status wire_scan_error(const wire_scan *s, genai_status status, const char *what, const char *path,
                              const char *fault, genai_error *error);
 
-/* Whether `text` is one JSON value; depth_max 0: the default. GENAI_ERROR_ARGUMENT, or GENAI_ERROR_LIMIT for its depth. */
+/* Whether `text` is one JSON value; depth_max 0: the default. GENAI_ERROR_ARGUMENT, or GENAI_ERROR_LIMIT for its depth.
+ */
 genai_status wire_json_check(const char *text, size_t size, unsigned depth_max, genai_error *error);
 
 #endif

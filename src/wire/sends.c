@@ -26,9 +26,10 @@ genai_status wire_client_content_write(buf *out, wire_backend backend, const gen
 
 static genai_status check_type(const genai_blob *blob, const char *name, const char *prefix, genai_error *error) {
   if (!blob || (blob->mime_type && strncmp(blob->mime_type, prefix, strlen(prefix)) == 0)) return GENAI_OK;
-  return error_set(error, GENAI_ERROR_ARGUMENT,
-                   "realtimeInput.%s needs a mimeType that begins with \"%s\", not \"%.60s\"; send other media as `media`.",
-                   name, prefix, blob->mime_type ? blob->mime_type : "");
+  return error_set(
+      error, GENAI_ERROR_ARGUMENT,
+      "realtimeInput.%s needs a mimeType that begins with \"%s\", not \"%.60s\"; send other media as `media`.", name,
+      prefix, blob->mime_type ? blob->mime_type : "");
 }
 
 /* Most sends are sound: with room for it from the start there is one allocation. */
@@ -45,7 +46,8 @@ genai_status wire_realtime_input_write(buf *out, wire_backend backend,
   if (count != 1)
     return error_set(error, GENAI_ERROR_ARGUMENT,
                      "Real-time input takes exactly one of media, audio, video, text, activityStart, activityEnd and "
-                     "audioStreamEnd in a call, not %zu of them.", count);
+                     "audioStreamEnd in a call, not %zu of them.",
+                     count);
   genai_status status = check_type(params->audio, "audio", "audio/", error);
   if (status == GENAI_OK) status = check_type(params->video, "video", "image/", error);
   if (status != GENAI_OK) return status;
@@ -70,8 +72,10 @@ genai_status wire_tool_response_write(buf *out, wire_backend backend, const gena
   for (size_t i = 0; backend == WIRE_BACKEND_GEMINI && i < params->function_responses.count; i++) {
     const genai_function_response *response = params->function_responses.items[i];
     if (response && (!response->id || !*response->id))
-      return error_set(error, GENAI_ERROR_ARGUMENT, "functionResponses[%zu] has no id; the Gemini Developer API needs that of "
-                       "the function call it answers.", i);
+      return error_set(error, GENAI_ERROR_ARGUMENT,
+                       "functionResponses[%zu] has no id; the Gemini Developer API needs that of "
+                       "the function call it answers.",
+                       i);
   }
   /* What FunctionResponse refuses inside a content passes here on both backends. */
   return write_message(out, WIRE_BACKEND_ANY, &(genai_live_client_message){.tool_response = params}, error);
@@ -84,8 +88,8 @@ genai_status wire_context_update_write(buf *out, wire_backend backend, const gen
   return write_message(out, backend, &(genai_live_client_message){.context_update = params}, error);
 }
 
-genai_status wire_send_json_write(buf *out, wire_backend backend, genai_live_send_kind kind, const char *json, size_t size,
-                                  size_t *responses, genai_error *error) {
+genai_status wire_send_json_write(buf *out, wire_backend backend, genai_live_send_kind kind, const char *json,
+                                  size_t size, size_t *responses, genai_error *error) {
   static const wire_message *const types[] = {
       [GENAI_LIVE_SEND_CLIENT_CONTENT] = &wire_live_client_content,
       [GENAI_LIVE_SEND_REALTIME_INPUT] = &wire_live_send_realtime_input_parameters,
@@ -96,7 +100,8 @@ genai_status wire_send_json_write(buf *out, wire_backend backend, genai_live_sen
   void *params;
   if (responses) *responses = 0;
   if (kind < GENAI_LIVE_SEND_CLIENT_CONTENT || kind > GENAI_LIVE_SEND_CONTEXT_UPDATE || !json)
-    return error_set(error, GENAI_ERROR_ARGUMENT, json ? "There is no such kind of send." : "The parameters are missing.");
+    return error_set(error, GENAI_ERROR_ARGUMENT,
+                     json ? "There is no such kind of send." : "The parameters are missing.");
   arena_init(&a, PARAMS_MAX);
   genai_status status = wire_read_loose(&a, types[kind], json, size, "params", &params, error);
   if (status == GENAI_OK) switch (kind) {

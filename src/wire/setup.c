@@ -20,8 +20,10 @@ static genai_status check_model(const char *model, genai_error *error) {
     return error_set(error, GENAI_ERROR_ARGUMENT, "The model is missing; name one, such as \"gemini-3.8-live\".");
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
     if (strstr(model, refused[i]))
-      return error_set(error, GENAI_ERROR_ARGUMENT, "The model name holds \"%s\", which no model name does; write it as "
-                       "\"gemini-3.8-live\" or \"models/gemini-3.8-live\".", refused[i]);
+      return error_set(error, GENAI_ERROR_ARGUMENT,
+                       "The model name holds \"%s\", which no model name does; write it as "
+                       "\"gemini-3.8-live\" or \"models/gemini-3.8-live\".",
+                       refused[i]);
   return GENAI_OK;
 }
 
@@ -70,8 +72,8 @@ static genai_status check_place(const wire_place *place, const uint8_t *config, 
                    place->field->name, place->refused->name);
 }
 
-static genai_status fill(const wire_setup_params *p, genai_live_client_setup *setup, genai_generation_config *generation,
-                         genai_error *error) {
+static genai_status fill(const wire_setup_params *p, genai_live_client_setup *setup,
+                         genai_generation_config *generation, genai_error *error) {
   const uint8_t *config = (const void *)p->config;
   if (p->config && p->config->generation_config) *generation = *p->config->generation_config;
   bool generating = p->config && p->config->generation_config;
@@ -80,7 +82,8 @@ static genai_status fill(const wire_setup_params *p, genai_live_client_setup *se
     if (!wire_present(place->field, config)) continue;
     genai_status status = check_place(place, config, error);
     if (status != GENAI_OK) return status;
-    memcpy((uint8_t *)(place->generation ? (void *)generation : (void *)setup) + place->to, config + place->from, place->size);
+    memcpy((uint8_t *)(place->generation ? (void *)generation : (void *)setup) + place->to, config + place->from,
+           place->size);
     generating |= place->generation;
   }
   /* As the SDK does, whatever its converter then makes of it: Vertex would answer in text otherwise. */
@@ -141,8 +144,8 @@ genai_status wire_setup_write(buf *out, const wire_setup_params *params, genai_e
     return error_set(error, GENAI_ERROR_ARGUMENT, "config and config_json are both given; give one of them.");
   if (!p.config_json) return write_message(out, &p, error);
   arena_init(&a, CONFIG_MAX);
-  genai_status status = wire_read_loose(&a, &wire_live_connect_config, p.config_json, strlen(p.config_json), "config",
-                                        &config, error);
+  genai_status status =
+      wire_read_loose(&a, &wire_live_connect_config, p.config_json, strlen(p.config_json), "config", &config, error);
   p.config = config;
   if (status == GENAI_OK) status = write_message(out, &p, error);
   arena_deinit(&a);

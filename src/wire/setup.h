@@ -16,7 +16,8 @@ typedef struct wire_setup_params {
   const char *setup_json;                  /* an object that is merged over the setup; or NULL */
 } wire_setup_params;
 
-/* Appends the message. GENAI_ERROR_ARGUMENT for everything that the service or the SDKs refuse, before anything is dialed. */
+/* Appends the message. GENAI_ERROR_ARGUMENT for everything that the service or the SDKs refuse, before anything is
+ * dialed. */
 GENAI_MUST_USE genai_status wire_setup_write(buf *out, const wire_setup_params *params, genai_error *error);
 
 /* Appends the model's full name as the backend wants it. */

@@ -127,7 +127,8 @@ bool reader_enum(reader *r, const wire_enum *type, int32_t *value, const char **
   wire_string string;
   if (!wire_scan_string(s, &string)) return reader_fail(r);
   for (int32_t i = 0; i < type->count && !string.escaped; i++) {
-    if (type->sizes[i] != string.size || !type->texts[i] || memcmp(type->texts[i], string.data, string.size) != 0) continue;
+    if (type->sizes[i] != string.size || !type->texts[i] || memcmp(type->texts[i], string.data, string.size) != 0)
+      continue;
     *value = i;
     if (i == 0) *text = type->texts[0];
     return true;
@@ -175,8 +176,10 @@ static bool read_duration(reader *r, genai_duration *value) {
   return reader_wrong(r, start, expected);
 }
 
-/* Decodes [text, quote) to the arena's cursor, where `room` bytes are, of which the first groups may be decoded already. */
-static bool finish_bytes(reader *r, const uint8_t *text, size_t taken, const uint8_t *quote, size_t room, genai_bytes *value) {
+/* Decodes [text, quote) to the arena's cursor, where `room` bytes are, of which the first groups may be decoded
+ * already. */
+static bool finish_bytes(reader *r, const uint8_t *text, size_t taken, const uint8_t *quote, size_t room,
+                         genai_bytes *value) {
   uint8_t *data = arena_bytes(r->arena, room);
   size_t written = 0, done = taken / 4 * 3;
   bool decoded = base64_decode(text + taken, (size_t)(quote - text) - taken, data + done, &written);
@@ -186,9 +189,9 @@ static bool finish_bytes(reader *r, const uint8_t *text, size_t taken, const uin
   return decoded;
 }
 
-/* The string of sound is walked once: it is decoded from the text straight into the arena until something else than base64
- * stands there, which is its closing quote. Where the arena has no room for the whole rest of the text the quote is found
- * first. */
+/* The string of sound is walked once: it is decoded from the text straight into the arena until something else than
+ * base64 stands there, which is its closing quote. Where the arena has no room for the whole rest of the text the quote
+ * is found first. */
 static bool read_plain_bytes(reader *r, const uint8_t *text, genai_bytes *value) {
   arena *a = r->arena;
   size_t rest = (size_t)(r->scan.end - text), taken = 0, room = base64_decoded_max(rest);

@@ -250,7 +250,8 @@ bool wire_present(const wire_field *f, const void *message) {
   case WIRE_DOUBLE: return ((const genai_opt_double *)at)->has;
   case WIRE_DURATION: return ((const genai_opt_duration *)at)->has;
   case WIRE_BYTES: return ((const genai_bytes *)at)->data != NULL;
-  case WIRE_ENUM: return *(const int32_t *)at || *(const char *const *)(const void *)((const uint8_t *)message + f->text_offset);
+  case WIRE_ENUM:
+    return *(const int32_t *)at || *(const char *const *)(const void *)((const uint8_t *)message + f->text_offset);
   case WIRE_MESSAGE:
   case WIRE_STRING:
   case WIRE_JSON:
@@ -325,7 +326,8 @@ static bool write_message(writer *w, const wire_message *type, const uint8_t *va
   return put(w, buf_byte(w->out, '}'));
 }
 
-genai_status wire_write(buf *out, const wire_message *type, const void *value, const wire_rules *rules, genai_error *error) {
+genai_status wire_write(buf *out, const wire_message *type, const void *value, const wire_rules *rules,
+                        genai_error *error) {
   writer w = {.out = out, .rules = rules ? *rules : (wire_rules){0}, .error = error};
   size_t before = out->size;
   if (write_message(&w, type, value)) return GENAI_OK;

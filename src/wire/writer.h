@@ -15,9 +15,9 @@ typedef struct wire_rules {
   const char *root;     /* what the value is called in errors, "setup"; NULL: nothing */
 } wire_rules;
 
-/* Appends the value, a struct of `type`, to `out`. GENAI_ERROR_ARGUMENT, with the path, for what cannot be sent: invalid
- * UTF-8 or JSON, NULL in a list, a field that the backend refuses; GENAI_ERROR_LIMIT for out's ceiling; GENAI_ERROR_MEMORY.
- * After an error `out` is as it was before. */
+/* Appends the value, a struct of `type`, to `out`. GENAI_ERROR_ARGUMENT, with the path, for what cannot be sent:
+ * invalid UTF-8 or JSON, NULL in a list, a field that the backend refuses; GENAI_ERROR_LIMIT for out's ceiling;
+ * GENAI_ERROR_MEMORY. After an error `out` is as it was before. */
 GENAI_MUST_USE genai_status wire_write(buf *out, const wire_message *type, const void *value, const wire_rules *rules,
                                        genai_error *error);
 

@@ -134,7 +134,8 @@ static void test_structs(void **state) {
   assert_int_equal(wire_tool_response_write(&b, WIRE_BACKEND_GEMINI, NULL, &error), GENAI_ERROR_ARGUMENT);
   assert_int_equal(wire_context_update_write(&b, WIRE_BACKEND_GEMINI, NULL, &error), GENAI_ERROR_ARGUMENT);
   const genai_function_response *none[] = {NULL};
-  assert_int_equal(wire_tool_response_write(&b, WIRE_BACKEND_GEMINI, &(genai_live_client_tool_response){{none, 1}}, &error), GENAI_ERROR_ARGUMENT);
+  const genai_live_client_tool_response response = {{none, 1}};
+  assert_int_equal(wire_tool_response_write(&b, WIRE_BACKEND_GEMINI, &response, &error), GENAI_ERROR_ARGUMENT);
   assert_non_null(strstr(error.message, "toolResponse.functionResponses[0] is NULL"));
   buf_deinit(&b);
   /* Sound takes one allocation, and its room is not more than a little above its size. */
@@ -142,7 +143,8 @@ static void test_structs(void **state) {
   fail_alloc_use(0);
   buf_init(&b, 1 << 20);
   const genai_blob blob = {.data = {pcm, sizeof pcm}, .mime_type = "audio/pcm;rate=16000"};
-  assert_int_equal(wire_realtime_input_write(&b, WIRE_BACKEND_GEMINI, &(genai_live_send_realtime_input_parameters){.audio = &blob}, NULL), GENAI_OK);
+  const genai_live_send_realtime_input_parameters input = {.audio = &blob};
+  assert_int_equal(wire_realtime_input_write(&b, WIRE_BACKEND_GEMINI, &input, NULL), GENAI_OK);
   assert_int_equal(fail_alloc.seen, 1);
   assert_true(b.size < sizeof pcm / 3 * 4 + 100);
   buf_deinit(&b);
