@@ -6,6 +6,7 @@
 #include "genai/client.h"
 #include "genai/json.h"
 #include "genai/live.h"
+#include "genai/music.h"
 #include "genai/types.h"
 
 #endif

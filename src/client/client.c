@@ -44,11 +44,13 @@ static genai_status make_parts(genai_client *c, const genai_client_options *opti
   genai_status status = settings_init(&c->settings, options, environment, error);
   if (status == GENAI_OK && c->settings.oauth && !options->access_token)
     status = error_set(error, GENAI_ERROR_CREDENTIALS, "Vertex AI needs genai_client_options.access_token, or an API key (express mode).");
-  if (status == GENAI_OK) status = endpoint_init(&c->endpoint, ENDPOINT_LIVE, &c->settings, options, error);
+  if (status == GENAI_OK) status = endpoint_init(&c->endpoints[ENDPOINT_LIVE], ENDPOINT_LIVE, &c->settings, options, error);
+  if (status == GENAI_OK && c->settings.backend == GENAI_BACKEND_GEMINI)
+    status = endpoint_init(&c->endpoints[ENDPOINT_MUSIC], ENDPOINT_MUSIC, &c->settings, options, error);
   if (status != GENAI_OK) return status;
   c->backend = c->settings.backend == GENAI_BACKEND_VERTEX ? WIRE_BACKEND_VERTEX : WIRE_BACKEND_GEMINI;
   if (c->settings.warning) client_log(c, GENAI_LOG_WARNING, "%s", c->settings.warning);
-  if (c->endpoint.tls) {
+  if (c->endpoints[ENDPOINT_LIVE].tls) {
     net_tls_options trust = {options->ca_file, options->ca_dir, options->dangerously_skip_certificate_checks};
     status = net_tls_client_new(&c->tls, &trust, error);
     if (status != GENAI_OK) return status;
@@ -74,7 +76,7 @@ static void destroy(genai_client *c) {
   net_loop_free(c->loop);
   pool_drop(c->pool);
   net_tls_drop(c->tls);
-  endpoint_deinit(&c->endpoint);
+  for (int i = 0; i < 2; i++) endpoint_deinit(&c->endpoints[i]);
   settings_deinit(&c->settings);
   ready_list_deinit(&c->ready);
   uv_mutex_destroy(&c->log_mutex);

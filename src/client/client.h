@@ -38,7 +38,7 @@ struct genai_client {
   genai_client_options options; /* defaults filled in; strings are not kept */
   client_settings settings;
   wire_backend backend;
-  endpoint endpoint;
+  endpoint endpoints[2];        /* by endpoint_service; music's is empty on Vertex */
   net_tls *tls;                 /* NULL on plain connections */
   net_loop *loop;
   message_pool *pool;           /* memory of received messages */

@@ -122,10 +122,10 @@ static genai_status make_headers(endpoint *e, const client_settings *s, const ge
   return fine ? GENAI_OK : error_memory(error);
 }
 
-static const char *choose_version(const client_settings *s, const genai_client_options *options) {
+static const char *choose_version(endpoint_service service, const client_settings *s, const genai_client_options *options) {
   if (options->api_version) return options->api_version;
   if (s->backend == GENAI_BACKEND_VERTEX) return "v1beta1";
-  return s->token ? "v1alpha" : "v1";
+  return s->token || service == ENDPOINT_MUSIC ? "v1alpha" : "v1";
 }
 
 static genai_status check_version(const char *version, bool token, genai_error *error) {
@@ -148,7 +148,7 @@ static genai_status check_secrecy(const net_url *url, const client_settings *s, 
 
 genai_status endpoint_init(endpoint *e, endpoint_service service, const client_settings *s, const genai_client_options *options,
                            genai_error *error) {
-  const char *version = choose_version(s, options);
+  const char *version = choose_version(service, s, options);
   char base[URL_MAX];
   net_url url;
   *e = (endpoint){0};

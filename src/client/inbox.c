@@ -68,6 +68,7 @@ void inbox_item_free(inbox_item *item) {
 }
 
 void genai_live_message_free(genai_live_message *message) { inbox_item_free((inbox_item *)message); }
+void genai_music_message_free(genai_music_message *message) { inbox_item_free((inbox_item *)message); }
 
 static inbox_item *item_error(const genai_error *error, size_t size) {
   size_t room = sizeof(inbox_item) + sizeof *error + 2 * sizeof(max_align_t);
@@ -89,7 +90,7 @@ static inbox_item *item_empty(void) {
   return item_error(&error, 0);
 }
 
-inbox_item *inbox_item_decode(message_pool *pool, const uint8_t *text, size_t size, size_t message_max) {
+inbox_item *inbox_item_decode(message_pool *pool, const wire_message *type, const uint8_t *text, size_t size, size_t message_max) {
   if (!size) return item_empty();
   /* Text, decoded blobs (three quarters of it) and the structs in one chunk. */
   size_t reserve = sizeof(inbox_item) + size + size / 4 * 3 + 2048;
@@ -101,12 +102,15 @@ inbox_item *inbox_item_decode(message_pool *pool, const uint8_t *text, size_t si
   }
   genai_error error;
   void *server = NULL;
-  genai_status status = wire_read(&item->memory, &wire_live_server_message, copy, size, NULL, &server, &error);
+  genai_status status = wire_read(&item->memory, type, copy, size, NULL, &server, &error);
   if (status != GENAI_OK) {
     inbox_item_free(item);
     return status == GENAI_ERROR_MEMORY ? NULL : item_error(&error, size);
   }
-  item->message = (genai_live_message){.server = server, .json = copy, .json_size = size};
+  if (type == &wire_live_server_message)
+    item->message.live = (genai_live_message){.server = server, .json = copy, .json_size = size};
+  else
+    item->message.music = (genai_music_message){.server = server, .json = copy, .json_size = size};
   item->charge = item->memory.reserved;
   return item;
 }
@@ -115,7 +119,7 @@ bool inbox_item_add_event(inbox_item *item, genai_live_event_kind kind, const ch
   genai_live_event *event = arena_alloc(&item->memory, sizeof *event);
   if (!event) return false;
   *event = (genai_live_event){.kind = kind, .text = text, .time_left_ms = time_left_ms};
-  item->message.event = event;
+  item->message.live.event = event; /* where the music message has its own */
   return true;
 }
 

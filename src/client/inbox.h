@@ -4,11 +4,15 @@
 
 #include "base/arena.h"
 #include "client/pool.h"
-#include "genai/live.h"
+#include "genai/music.h"
+#include "wire/schema.h"
 
 /* Lives in its own arena. */
 typedef struct inbox_item {
-  genai_live_message message; /* first: what the application frees */
+  union {                     /* first: what the application frees */
+    genai_live_message live;
+    genai_music_message music;
+  } message;
   struct inbox_item *next;
   size_t charge;              /* bytes it counts for */
   genai_error *error;         /* instead of a message */
@@ -27,9 +31,9 @@ void inbox_push(inbox *box, inbox_item *item);
 inbox_item *inbox_pop(inbox *box);            /* NULL when empty */
 void inbox_append(inbox *box, inbox *more);   /* moves all of `more` to the end */
 
-/* Decodes one received text, on the I/O thread. A text that is no valid message gives an item with an error; NULL: out of
+/* Decodes one received text as `type`, the live or the music server's message, on the I/O thread. A text that is no valid message gives an item with an error; NULL: out of
  * memory. */
-inbox_item *inbox_item_decode(message_pool *pool, const uint8_t *text, size_t size, size_t message_max);
+inbox_item *inbox_item_decode(message_pool *pool, const wire_message *type, const uint8_t *text, size_t size, size_t message_max);
 /* An item with only an event; the text is static. */
 inbox_item *inbox_item_event(genai_live_event_kind kind, const char *text);
 /* Adds an event to a decoded item; false: out of memory. */

@@ -94,18 +94,15 @@ static void lose(genai_live_session *s) {
   uv_mutex_unlock(&s->mutex);
 }
 
-/* Whether a setupComplete message holds anything else that the application must see. */
-static bool carries_more(const genai_live_server_message *m) {
-  return m->server_content || m->tool_call || m->tool_call_cancellation || m->usage_metadata || m->go_away ||
-         m->session_resumption_update || m->voice_activity || m->voice_activity_detection_signal;
+static inbox_item *decode(genai_live_session *s, const uint8_t *text, size_t size) {
+  return inbox_item_decode(s->client->pool, s->kind->message, text, size, s->client->options.message_max);
 }
 
 /* setupComplete: kept for genai_live_setup_complete, shown to genai_live_connect or received as GENAI_LIVE_EVENT_OPEN. */
 static void opened(genai_live_session *s, inbox_item *item) {
-  const genai_live_message *m = &item->message;
-  bool show = !s->open_by_call || carries_more(m->server);
-  inbox_item *shown = NULL;
-  if (show) shown = inbox_item_decode(s->client->pool, (const uint8_t *)m->json, m->json_size, s->client->options.message_max);
+  const genai_live_message *m = &item->message.live;
+  bool show = !s->open_by_call || s->kind->news(item).more;
+  inbox_item *shown = show ? decode(s, (const uint8_t *)m->json, m->json_size) : NULL;
   if (shown && !s->open_by_call) inbox_item_add_event(shown, GENAI_LIVE_EVENT_OPEN, "The session is open.", 0);
   if (shown) gather(s, shown);
   if (show && !shown) lose(s);
@@ -133,13 +130,14 @@ static bool on_message(void *user, ws_opcode opcode, const uint8_t *data, size_t
   genai_live_session *s = user;
   (void)opcode; /* the service sends JSON in binary messages, its recordings in text ones */
   session_heard(&s->mind, now(s));
-  inbox_item *item = inbox_item_decode(s->client->pool, data, size, s->client->options.message_max);
+  inbox_item *item = decode(s, data, size);
   if (!item) {
     lose(s);
   } else if (item->error) {
     gather(s, item);
   } else {
-    apply(s, session_message(&s->mind, item->message.server), item);
+    session_news news = s->kind->news(item);
+    apply(s, session_message(&s->mind, &news), item);
   }
   if (!s->ws) return false;
   uv_mutex_lock(&s->mutex);
@@ -212,8 +210,9 @@ static void apply(genai_live_session *s, session_step step, inbox_item *item) {
 
 static void begin(genai_live_session *s) {
   genai_client *c = s->client;
+  const endpoint *to = &c->endpoints[s->kind->service];
   genai_error error = {0};
-  session_settings settings = {.peer = c->endpoint.peer,
+  session_settings settings = {.peer = to->peer,
                                .connect_timeout = s->mind.settings.connect_timeout,
                                .close_timeout = c->options.close_timeout_ms,
                                .keepalive = c->options.keepalive_ms == UINT32_MAX ? SESSION_NEVER : c->options.keepalive_ms,
@@ -226,17 +225,17 @@ static void begin(genai_live_session *s) {
     apply(s, session_fail(&s->mind, &error), NULL);
     return;
   }
-  net_ws_params params = {.target = {c->endpoint.host, c->endpoint.port, c->tls, NULL},
-                          .request_target = c->endpoint.target,
-                          .headers = c->endpoint.headers,
-                          .header_count = c->endpoint.header_count,
+  net_ws_params params = {.target = {to->host, to->port, c->tls, NULL},
+                          .request_target = to->target,
+                          .headers = to->headers,
+                          .header_count = to->header_count,
                           .message_max = c->options.message_max};
   if (s->transport->connect(&s->ws, c->loop, &params, &events, s, &error) != GENAI_OK) {
     s->ws = NULL;
     apply(s, session_fail(&s->mind, &error), NULL);
     return;
   }
-  client_log(c, GENAI_LOG_INFO, "Connecting to %s port %d.", c->endpoint.host, c->endpoint.port);
+  client_log(c, GENAI_LOG_INFO, "Connecting to %s port %d.", to->host, to->port);
 }
 
 /* The last thing that touches the session on this thread. */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "client/wait.h"
 #include "wire/setup.h"
+#include "wire/tables.h"
 
 enum { SETUP_MAX = 16 << 20 };
 
@@ -89,17 +90,19 @@ static void destroy(genai_live_session *s) {
   client_drop(client);
 }
 
-static genai_status start(genai_client *client, const genai_live_connect_params *params, bool by_call, uint64_t timeout_ms,
-                          genai_live_session **session, genai_error *error) {
-  payload *setup = NULL;
-  genai_status status = encode_setup(&setup, client, params, error);
-  if (status != GENAI_OK) return status;
+static session_news news(const inbox_item *item) { return session_news_of_live(item->message.live.server); }
+
+static const live_kind live = {ENDPOINT_LIVE, &wire_live_server_message, news};
+
+/* Takes the setup over. */
+static genai_status start(genai_client *client, const live_kind *kind, payload *setup, void *user, bool by_call,
+                          uint64_t timeout_ms, genai_live_session **session, genai_error *error) {
   genai_live_session *s = mem_zalloc(sizeof *s);
   if (!s) {
     payload_drop(setup);
     return error_memory(error);
   }
-  status = make_locks(s, error);
+  genai_status status = make_locks(s, error);
   if (status != GENAI_OK) {
     payload_drop(setup);
     mem_free(s);
@@ -107,8 +110,9 @@ static genai_status start(genai_client *client, const genai_live_connect_params 
   }
   atomic_fetch_add(&client->references, 1);
   s->client = client;
+  s->kind = kind;
   s->transport = client->transport;
-  s->user = params->user;
+  s->user = user;
   s->setup = setup;
   s->open_by_call = by_call;
   atomic_init(&s->interruptions, 0);
@@ -126,8 +130,11 @@ static genai_status start(genai_client *client, const genai_live_connect_params 
 
 genai_status genai_live_start(genai_client *client, const genai_live_connect_params *params, genai_live_session **session,
                               genai_error *error) {
+  payload *setup = NULL;
   *session = NULL;
-  return start(client, params, false, client->options.connect_timeout_ms, session, error);
+  genai_status status = encode_setup(&setup, client, params, error);
+  if (status != GENAI_OK) return status;
+  return start(client, &live, setup, params->user, false, client->options.connect_timeout_ms, session, error);
 }
 
 static genai_status wait_open(genai_live_session *s, const genai_wait *wait, genai_error *error) {
@@ -138,7 +145,7 @@ static genai_status wait_open(genai_live_session *s, const genai_wait *wait, gen
   waiter_begin(&w, &only_cancel, &s->mutex, &s->changed);
   uv_mutex_lock(&s->mutex);
   while (status == GENAI_OK && !s->open && !s->ended) status = waiter_wait(&w, "Connecting", error);
-  if (status == GENAI_ERROR_CANCELLED) error_set(error, status, "Connecting to %s was cancelled.", s->client->endpoint.peer);
+  if (status == GENAI_ERROR_CANCELLED) error_set(error, status, "Connecting to %s was cancelled.", s->client->endpoints[s->kind->service].peer);
   if (status == GENAI_OK && !s->open) {
     status = error_copy(error, &s->end);
     if (status == GENAI_CLOSED) status = error_set(error, GENAI_ERROR_CLOSED, "The session was closed before it was open.");
@@ -148,19 +155,28 @@ static genai_status wait_open(genai_live_session *s, const genai_wait *wait, gen
   return status;
 }
 
-genai_status genai_live_connect(genai_client *client, const genai_live_connect_params *params, genai_live_session **session,
-                                const genai_wait *wait, genai_error *error) {
-  *session = NULL;
+static genai_status check_wait(genai_client *client, const genai_wait *wait, genai_error *error) {
   if (net_loop_is_current(client->loop))
-    return error_set(error, GENAI_ERROR_THREAD, "genai_live_connect would wait on the library's own thread for itself.");
+    return error_set(error, GENAI_ERROR_THREAD, "Connecting would wait on the library's own thread for itself.");
   if (wait && wait->timeout_ms < 0)
     return error_set(error, GENAI_ERROR_ARGUMENT, "Connecting takes time: use genai_live_start to go on without waiting.");
   if (wait && wait->cancel && genai_cancel_fired(wait->cancel))
     return error_set(error, GENAI_ERROR_CANCELLED, "Connecting was cancelled.");
+  return GENAI_OK;
+}
+
+genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_live_session **session,
+                          const genai_wait *wait, genai_error *error) {
+  *session = NULL;
+  genai_status status = check_wait(client, wait, error);
+  if (status != GENAI_OK) {
+    payload_drop(setup);
+    return status;
+  }
   uint64_t timeout_ms = client->options.connect_timeout_ms;
   if (wait && wait->timeout_ms > 0 && (uint64_t)wait->timeout_ms < timeout_ms) timeout_ms = (uint64_t)wait->timeout_ms;
   genai_live_session *s = NULL;
-  genai_status status = start(client, params, true, timeout_ms, &s, error);
+  status = start(client, kind, setup, user, true, timeout_ms, &s, error);
   if (status != GENAI_OK) return status;
   status = wait_open(s, wait, error);
   if (status == GENAI_OK)
@@ -170,13 +186,21 @@ genai_status genai_live_connect(genai_client *client, const genai_live_connect_p
   return status;
 }
 
+genai_status genai_live_connect(genai_client *client, const genai_live_connect_params *params, genai_live_session **session,
+                                const genai_wait *wait, genai_error *error) {
+  payload *setup = NULL;
+  *session = NULL;
+  genai_status status = encode_setup(&setup, client, params, error);
+  return status == GENAI_OK ? live_connect(client, &live, setup, params->user, session, wait, error) : status;
+}
+
 /* With the mutex held: the first thing that waits, or GENAI_WOULD_BLOCK. */
-static genai_status take(genai_live_session *s, genai_live_message **message, genai_error *error) {
+static genai_status take(genai_live_session *s, inbox_item **out, genai_error *error) {
   inbox_item *item = inbox_pop(&s->inbox);
   if (item) {
     if (s->stalled && s->inbox.bytes <= s->client->options.inbox_max / 2) live_post(s);
     if (!item->error) {
-      *message = &item->message;
+      *out = item;
       return GENAI_OK;
     }
     genai_status status = error_copy(error, item->error);
@@ -202,15 +226,13 @@ static genai_status take(genai_live_session *s, genai_live_message **message, ge
   return GENAI_WOULD_BLOCK;
 }
 
-genai_status genai_live_receive(genai_live_session *session, genai_live_message **message, const genai_wait *wait,
-                                genai_error *error) {
-  genai_live_session *s = session;
+genai_status live_receive(genai_live_session *s, inbox_item **item, const genai_wait *wait, genai_error *error) {
   genai_status status, waited = GENAI_OK;
   waiter w;
-  *message = NULL;
+  *item = NULL;
   waiter_begin(&w, wait, &s->mutex, &s->readable);
   live_enter(s);
-  while ((status = take(s, message, error)) == GENAI_WOULD_BLOCK) {
+  while ((status = take(s, item, error)) == GENAI_WOULD_BLOCK) {
     waited = waiter_wait(&w, "Receiving", error);
     if (waited != GENAI_OK) break;
   }
@@ -219,6 +241,16 @@ genai_status genai_live_receive(genai_live_session *session, genai_live_message 
   if (live_has_news(s)) ready_announce(s);
   live_leave(s);
   waiter_end(&w);
+  return status;
+}
+
+genai_status genai_live_receive(genai_live_session *session, genai_live_message **message, const genai_wait *wait,
+                                genai_error *error) {
+  inbox_item *item;
+  *message = NULL;
+  if (session->kind != &live) return error_set(error, GENAI_ERROR_ARGUMENT, "A music session is received by genai_music_receive.");
+  genai_status status = live_receive(session, &item, wait, error);
+  if (status == GENAI_OK) *message = &item->message.live;
   return status;
 }
 
@@ -237,7 +269,7 @@ const genai_live_server_setup_complete *genai_live_setup_complete(genai_live_ses
   live_enter(session);
   const inbox_item *item = session->setup_complete;
   live_leave(session);
-  return item ? item->message.server->setup_complete : NULL;
+  return item && session->kind == &live ? item->message.live.server->setup_complete : NULL;
 }
 
 void *genai_live_user(const genai_live_session *session) { return session->user; }

@@ -11,9 +11,17 @@ typedef struct outbox {
   payload *head, **tail;
 } outbox;
 
+/* Live or music: what they do not have in common. */
+typedef struct live_kind {
+  endpoint_service service;
+  const wire_message *message;                 /* what the service sends */
+  session_news (*news)(const inbox_item *item);
+} live_kind;
+
 struct genai_live_session {
   /* Set before the session is shared. */
   genai_client *client;
+  const live_kind *kind;
   void *user;
   payload *setup;
   bool open_by_call; /* genai_live_connect waits: the OPEN message is its own */
@@ -61,6 +69,16 @@ struct genai_live_session {
 /* Public calls in flight, so that genai_live_free can wait for them. */
 void live_enter(genai_live_session *s); /* takes the mutex */
 void live_leave(genai_live_session *s); /* gives it back */
+
+/* live.c: connects with an encoded setup, which it takes over. */
+genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_live_session **session,
+                          const genai_wait *wait, genai_error *error);
+/* live.c: the next item; NULL unless GENAI_OK. */
+genai_status live_receive(genai_live_session *s, inbox_item **item, const genai_wait *wait, genai_error *error);
+/* send.c: queues the encoded message in `b`, if `status` says that it was encoded; frees what was not queued. */
+genai_status live_send(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
+                       genai_error *error);
+enum { LIVE_SEND_MAX = 64 << 20 }; /* a single message may be this large; it then waits for an empty outbox */
 
 /* io.c, any thread, with the mutex held: has the I/O thread look at the session. */
 void live_post(genai_live_session *s);

@@ -8,9 +8,6 @@
 #include "client/wait.h"
 #include "wire/sends.h"
 
-/* A single message may be this large, whatever the outbox's ceiling: it then waits for an empty outbox. */
-enum { SEND_MAX = 64 << 20 };
-
 void outbox_init(outbox *box) { *box = (outbox){.tail = &box->head}; }
 
 void outbox_push(outbox *box, payload *message) {
@@ -74,9 +71,8 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   return status;
 }
 
-/* Queues the encoded message in `b` if `status` says that it was encoded; frees what was not queued. */
-static genai_status finish(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
-                           genai_error *error) {
+genai_status live_send(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
+                       genai_error *error) {
   payload *message = status == GENAI_OK ? payload_end(b) : NULL;
   if (!message) {
     buf_deinit(b);
@@ -88,6 +84,14 @@ static genai_status finish(genai_live_session *s, genai_status status, buf *b, s
   return status;
 }
 
+/* As live_send, for what only a live session can say. */
+static genai_status finish(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
+                           genai_error *error) {
+  if (status == GENAI_OK && s->kind->service != ENDPOINT_LIVE)
+    status = error_set(error, GENAI_ERROR_ARGUMENT, "A music session takes prompts, config and control only (genai/music.h).");
+  return live_send(s, status, b, responses, wait, error);
+}
+
 /* What a blob will need: base64 and some names around it. */
 static size_t blob_size(const genai_blob *blob) { return blob ? blob->data.size / 3 * 4 + 192 : 0; }
 
@@ -95,7 +99,7 @@ genai_status genai_live_send_client_content(genai_live_session *session,
                                             const genai_live_client_content *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  payload_begin(&b, SEND_MAX, 0);
+  payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = wire_client_content_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
@@ -104,7 +108,7 @@ genai_status genai_live_send_realtime_input(genai_live_session *session,
                                             const genai_live_send_realtime_input_parameters *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  payload_begin(&b, SEND_MAX, blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
+  payload_begin(&b, LIVE_SEND_MAX, blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
   genai_status status = wire_realtime_input_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
@@ -113,7 +117,7 @@ genai_status genai_live_send_tool_response(genai_live_session *session,
                                            const genai_live_client_tool_response *params, const genai_wait *wait,
                                            genai_error *error) {
   buf b;
-  payload_begin(&b, SEND_MAX, 0);
+  payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = wire_tool_response_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, params->function_responses.count, wait, error);
 }
@@ -122,7 +126,7 @@ genai_status genai_live_send_context_update(genai_live_session *session,
                                             const genai_live_client_context_update *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  payload_begin(&b, SEND_MAX, 0);
+  payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = wire_context_update_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, 0, wait, error);
 }
@@ -131,7 +135,7 @@ genai_status genai_live_send_json(genai_live_session *session, genai_live_send_k
                                   const genai_wait *wait, genai_error *error) {
   buf b;
   size_t responses = 0;
-  payload_begin(&b, SEND_MAX, 0);
+  payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = wire_send_json_write(&b, session->client->backend, kind, params_json, strlen(params_json), &responses, error);
   return finish(session, status, &b, responses, wait, error);
 }

@@ -37,38 +37,32 @@ void session_heard(session_mind *s, uint64_t now) {
   s->pinged = false;
 }
 
-static int64_t milliseconds(genai_opt_duration d) { return d.value.seconds * 1000 + d.value.nanos / 1000000; }
-
-static void track_turn(session_mind *s, const genai_live_server_message *m) {
-  if (m->server_content) {
-    if (m->server_content->model_turn) s->answering = true;
-    if (m->server_content->turn_complete.value) s->answering = false;
-  }
-  if (m->tool_call) s->calls_open += (unsigned)m->tool_call->function_calls.count;
-  if (m->tool_call_cancellation) session_answered(s, m->tool_call_cancellation->ids.count);
+static void track_turn(session_mind *s, const session_news *news) {
+  if (news->model_turn) s->answering = true;
+  if (news->turn_complete) s->answering = false;
+  s->calls_open += (unsigned)news->calls;
+  session_answered(s, news->cancelled);
 }
 
-session_step session_message(session_mind *s, const genai_live_server_message *m) {
+session_step session_message(session_mind *s, const session_news *news) {
   session_step step = {.deliver = true};
   if (s->phase == SESSION_ENDED) return (session_step){0};
   if (s->phase == SESSION_SETUP) {
-    if (m->error) {
-      session_explain_answer(&s->end, peer(s), m->error);
+    if (news->error) {
+      session_explain_answer(&s->end, peer(s), news->error);
       return end_session(s, true);
     }
-    if (m->setup_complete) {
+    if (news->setup_complete) {
       s->phase = SESSION_OPEN;
       s->was_open = true;
       s->deadline = SESSION_NEVER;
       step.opened = true;
     }
   }
-  track_turn(s, m);
-  step.interrupted = m->server_content && m->server_content->interrupted.value;
-  if (m->go_away) {
-    step.going_away = true;
-    step.time_left_ms = milliseconds(m->go_away->time_left);
-  }
+  track_turn(s, news);
+  step.interrupted = news->interrupted;
+  step.going_away = news->go_away;
+  step.time_left_ms = news->time_left_ms;
   return step;
 }
 

@@ -63,8 +63,19 @@ void session_init(session_mind *s, const session_settings *settings, uint64_t no
 session_step session_connected(session_mind *s, uint64_t now);
 /* Anything at all came from the peer. */
 void session_heard(session_mind *s, uint64_t now);
-/* A decoded message (after session_heard). */
-session_step session_message(session_mind *s, const genai_live_server_message *message);
+/* A decoded message (after session_heard), as far as the mind minds it. */
+typedef struct session_news {
+  bool setup_complete;
+  const genai_live_server_error *error;
+  bool model_turn, turn_complete, interrupted;
+  size_t calls, cancelled; /* function calls */
+  bool go_away;
+  int64_t time_left_ms;
+  bool more;               /* beside setupComplete there is something for the application */
+} session_news;
+session_news session_news_of_live(const genai_live_server_message *message);
+session_news session_news_of_music(const genai_live_music_server_message *message);
+session_step session_message(session_mind *s, const session_news *news);
 /* The application sent answers to this many function calls. */
 void session_answered(session_mind *s, size_t responses);
 /* Our reading stopped or goes on: while it is stopped, silence is our own doing. */

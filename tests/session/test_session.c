@@ -14,11 +14,16 @@ static const genai_live_server_message setup_complete = {.setup_complete = &comp
 static const genai_content turn;
 static const genai_live_server_content answering = {.model_turn = &turn};
 
+static session_step hear(session_mind *s, const genai_live_server_message *message) {
+  session_news news = session_news_of_live(message);
+  return session_message(s, &news);
+}
+
 static session_mind opened(void) {
   session_mind s;
   session_init(&s, &settings, 0);
   session_connected(&s, 10);
-  session_message(&s, &setup_complete);
+  hear(&s, &setup_complete);
   assert_int_equal(s.phase, SESSION_OPEN);
   return s;
 }
@@ -30,7 +35,7 @@ static void connects(void **state) {
   assert_int_equal(session_next_tick(&s), 1000);
   session_step step = session_connected(&s, 10);
   assert_true(step.send_setup);
-  step = session_message(&s, &setup_complete);
+  step = hear(&s, &setup_complete);
   assert_true(step.opened && step.deliver && !step.ended);
   assert_int_equal(s.phase, SESSION_OPEN);
   assert_int_equal(session_next_tick(&s), 210);
@@ -42,7 +47,7 @@ static void keeps_early_messages(void **state) {
   session_init(&s, &settings, 0);
   session_connected(&s, 10);
   genai_live_server_message early = {.go_away = &(genai_live_server_go_away){.time_left = {true, {2, 500000000}}}};
-  session_step step = session_message(&s, &early);
+  session_step step = hear(&s, &early);
   assert_true(step.deliver && step.going_away && !step.opened);
   assert_int_equal(step.time_left_ms, 2500);
   assert_int_equal(s.phase, SESSION_SETUP);
@@ -70,14 +75,14 @@ static void error_answer_ends_setup(void **state) {
   session_init(&s, &settings, 0);
   session_connected(&s, 10);
   genai_live_server_error error = {.code = {true, 403}, .status = "PERMISSION_DENIED", .message = "No."};
-  session_step step = session_message(&s, &(genai_live_server_message){.error = &error});
+  session_step step = hear(&s, &(genai_live_server_message){.error = &error});
   assert_true(step.ended && step.abort && !step.deliver);
   assert_int_equal(s.end.status, GENAI_ERROR_SERVICE);
   assert_string_equal(s.end.message, "The service refused the setup with an error 403 PERMISSION_DENIED: No. Check what the API key "
                                      "may do: the project's access, the API being enabled, the key's restrictions.");
   /* In an open session the application sees it as a message. */
   s = opened();
-  step = session_message(&s, &(genai_live_server_message){.error = &error});
+  step = hear(&s, &(genai_live_server_message){.error = &error});
   assert_true(step.deliver && !step.ended);
 }
 
@@ -170,11 +175,11 @@ static void explains_closes(void **state) {
   check_close(opened(), 1011, "Internal error encountered.", GENAI_ERROR_REFUSED, "between turns");
   check_close(opened(), 4321, "own", GENAI_ERROR_REFUSED, "4321");
   session_mind s = opened();
-  session_message(&s, &(genai_live_server_message){.server_content = &answering});
+  hear(&s, &(genai_live_server_message){.server_content = &answering});
   check_close(s, 1011, "", GENAI_ERROR_REFUSED, "in the middle of an answer");
   const genai_function_call call = {.id = "1"};
   const genai_function_call *calls[] = {&call};
-  session_message(&s, &(genai_live_server_message){.tool_call = &(genai_live_server_tool_call){.function_calls = {calls, 1}}});
+  hear(&s, &(genai_live_server_message){.tool_call = &(genai_live_server_tool_call){.function_calls = {calls, 1}}});
   check_close(s, 1008, "", GENAI_ERROR_REFUSED, "while a tool call was unanswered");
   session_answered(&s, 1);
   check_close(s, 1008, "", GENAI_ERROR_REFUSED, "in the middle of an answer");
@@ -209,7 +214,7 @@ static void nothing_after_the_end(void **state) {
   session_mind s = opened();
   session_close(&s, 1);
   session_transport_end(&s, &(genai_error){0});
-  assert_false(session_message(&s, &setup_complete).deliver);
+  assert_false(hear(&s, &setup_complete).deliver);
   assert_false(session_tick(&s, 99999, "").ended);
   assert_false(session_transport_end(&s, &(genai_error){0}).ended);
   assert_false(session_close(&s, 9).close);
@@ -220,9 +225,9 @@ static void counts_interruptions(void **state) {
   (void)state;
   session_mind s = opened();
   genai_live_server_content content = {.interrupted = {true, true}};
-  assert_true(session_message(&s, &(genai_live_server_message){.server_content = &content}).interrupted);
+  assert_true(hear(&s, &(genai_live_server_message){.server_content = &content}).interrupted);
   content.interrupted.value = false;
-  assert_false(session_message(&s, &(genai_live_server_message){.server_content = &content}).interrupted);
+  assert_false(hear(&s, &(genai_live_server_message){.server_content = &content}).interrupted);
 }
 
 int main(void) {
