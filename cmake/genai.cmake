@@ -18,6 +18,9 @@ if(GENAI_FUZZ)
   target_link_options(genai_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# Every layer of the library, lowest first. A test of the client names them all.
+set(GENAI_LAYERS base wire models net session client)
+
 # genai_layer(NAME files... ) makes the object library genai_NAME of one folder.
 function(genai_layer name)
   add_library(genai_${name} OBJECT ${ARGN})

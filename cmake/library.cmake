@@ -1,9 +1,8 @@
 # The shared and the static library, of the objects of every layer. Only genai_* leaves either of them.
 include(CheckLinkerFlag)
 
-set(genai_layers base wire net session client)
 set(genai_layer_objects)
-foreach(layer ${genai_layers})
+foreach(layer ${GENAI_LAYERS})
   list(APPEND genai_layer_objects $<TARGET_OBJECTS:genai_${layer}>)
 endforeach()
 set(genai_private_libraries OpenSSL::SSL OpenSSL::Crypto PkgConfig::UV Threads::Threads m)

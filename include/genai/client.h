@@ -58,6 +58,9 @@ typedef struct genai_client_options {
   size_t outbox_max;           /* encoded bytes that wait for the network before sends wait; default 4 MiB */
   uint32_t keepalive_ms;       /* ping after so long without a byte from the peer; 0: 20,000; UINT32_MAX: never */
   uint32_t keepalive_timeout_ms; /* lost when nothing at all came for so long after that ping; default 60,000 */
+  const char *models_json;     /* a ModelTable as JSON: what newer models accept; its rows come before the library's own. What a
+                                  setup asks of a model that is known not to take it is logged as a warning before dialing, and
+                                  told again when the service refuses the setup */
   /* Called with one line, no newline, never a secret; on any thread of the library, never concurrently for one client.
    * It must not call back into the library. Nothing is logged without it. */
   void (*log)(void *user, genai_log_level level, const char *line);

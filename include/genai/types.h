@@ -156,6 +156,8 @@ typedef struct genai_voice_activity_detection_signal genai_voice_activity_detect
 typedef struct genai_voice_activity genai_voice_activity;
 typedef struct genai_live_server_error genai_live_server_error;
 typedef struct genai_live_server_message genai_live_server_message;
+typedef struct genai_model_traits genai_model_traits;
+typedef struct genai_model_table genai_model_table;
 typedef struct genai_weighted_prompt genai_weighted_prompt;
 typedef struct genai_live_music_generation_config genai_live_music_generation_config;
 typedef struct genai_live_music_client_setup genai_live_music_client_setup;
@@ -246,6 +248,10 @@ typedef struct genai_modality_token_count_list {
   const genai_modality_token_count *const *items;
   size_t count;
 } genai_modality_token_count_list;
+typedef struct genai_model_traits_list {
+  const genai_model_traits *const *items;
+  size_t count;
+} genai_model_traits_list;
 typedef struct genai_weighted_prompt_list {
   const genai_weighted_prompt *const *items;
   size_t count;
@@ -2542,6 +2548,67 @@ struct genai_live_server_message {
   const genai_voice_activity *voice_activity;
   /* The service answers with an error instead. */
   const genai_live_server_error *error;
+};
+
+/* What the models of the Live API accept: data, so that a program can bring newer knowledge. Never on the wire. */
+
+/* How a model's thinking is steered. */
+typedef int32_t genai_thinking_control;
+enum {
+  /* Not known. */
+  GENAI_THINKING_CONTROL_UNSPECIFIED = 0,
+  /* Not at all: any thinkingConfig is refused. */
+  GENAI_THINKING_CONTROL_NONE = 1,
+  /* By thinkingBudget, a number of tokens. */
+  GENAI_THINKING_CONTROL_BUDGET = 2,
+  /* By thinkingLevel. */
+  GENAI_THINKING_CONTROL_LEVEL = 3
+};
+
+/* What a model makes of a switch. */
+typedef int32_t genai_acceptance;
+enum {
+  /* Not known. */
+  GENAI_ACCEPTANCE_UNSPECIFIED = 0,
+  /* It is taken. */
+  GENAI_ACCEPTANCE_ACCEPTED = 1,
+  /* Setting it, to whatever value, is an error. */
+  GENAI_ACCEPTANCE_REFUSED = 2,
+  /* It is always on: switching it off is an error. */
+  GENAI_ACCEPTANCE_ALWAYS = 3
+};
+
+/* What one model, or a family of models, accepts. What is not set is not known, and not warned about. */
+struct genai_model_traits {
+  /* The model's name without "models/" or a publisher; a final * stands for any ending. */
+  const char *model;
+  /* The response modalities that it has. Items: genai_modality. */
+  genai_enum_list response_modalities;
+  /* How its thinking is steered. */
+  genai_thinking_control thinking;
+  const char *thinking_text;
+  /* With ThinkingControl.LEVEL, the levels that it knows; all when absent. Items: genai_thinking_level. */
+  genai_enum_list thinking_levels;
+  /* proactivity.proactiveAudio. */
+  genai_acceptance proactivity;
+  const char *proactivity_text;
+  /* enableAffectiveDialog. */
+  genai_acceptance affective_dialog;
+  const char *affective_dialog_text;
+  /* The FunctionDeclaration.behavior that it takes. Items: genai_behavior. */
+  genai_enum_list behaviors;
+  /* FunctionResponse.scheduling. */
+  genai_acceptance scheduling;
+  const char *scheduling_text;
+  /* How turns sent as clientContent are taken once the conversation runs; REFUSED: only as initial history. */
+  genai_acceptance client_content;
+  const char *client_content_text;
+};
+
+/* A table of models; the first that fits a name wins. */
+struct genai_model_table {
+  /* The models. */
+  genai_model_traits_list models;
 };
 
 /* The frames of a music session (BidiGenerateMusic, Lyria RealTime). Gemini Developer API only. */

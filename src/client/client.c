@@ -3,9 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "wire/reader.h"
+#include "wire/tables.h"
+
+enum { MODELS_MAX = 4 << 20 };
 
 static const live_transport over_websocket = {net_ws_connect, net_ws_send,  net_ws_ping, net_ws_resume,
                                               net_ws_close,   net_ws_abort, net_ws_phase};
@@ -40,6 +45,15 @@ static genai_client_options settled(const genai_client_options *o) {
 
 static const char *environment(const char *name) { return getenv(name); }
 
+static genai_status read_models(genai_client *c, const char *json, genai_error *error) {
+  static const wire_limits strict = {.refuse_unknown = true, .root = "models_json"};
+  void *table = NULL;
+  if (!json) return GENAI_OK;
+  genai_status status = wire_read(&c->memory, &wire_model_table, json, strlen(json), &strict, &table, error);
+  c->models = table;
+  return status;
+}
+
 static genai_status make_parts(genai_client *c, const genai_client_options *options, genai_error *error) {
   genai_status status = settings_init(&c->settings, options, environment, error);
   if (status == GENAI_OK && c->settings.oauth && !options->access_token)
@@ -47,6 +61,7 @@ static genai_status make_parts(genai_client *c, const genai_client_options *opti
   if (status == GENAI_OK) status = endpoint_init(&c->endpoints[ENDPOINT_LIVE], ENDPOINT_LIVE, &c->settings, options, error);
   if (status == GENAI_OK && c->settings.backend == GENAI_BACKEND_GEMINI)
     status = endpoint_init(&c->endpoints[ENDPOINT_MUSIC], ENDPOINT_MUSIC, &c->settings, options, error);
+  if (status == GENAI_OK) status = read_models(c, options->models_json, error);
   if (status != GENAI_OK) return status;
   c->backend = c->settings.backend == GENAI_BACKEND_VERTEX ? WIRE_BACKEND_VERTEX : WIRE_BACKEND_GEMINI;
   if (c->settings.warning) client_log(c, GENAI_LOG_WARNING, "%s", c->settings.warning);
@@ -78,6 +93,7 @@ static void destroy(genai_client *c) {
   net_tls_drop(c->tls);
   for (int i = 0; i < 2; i++) endpoint_deinit(&c->endpoints[i]);
   settings_deinit(&c->settings);
+  arena_deinit(&c->memory);
   ready_list_deinit(&c->ready);
   uv_mutex_destroy(&c->log_mutex);
   uv_mutex_destroy(&c->sessions_mutex);
@@ -96,6 +112,7 @@ genai_status genai_client_new(genai_client **client, const genai_client_options 
     return status;
   }
   atomic_init(&c->references, 1);
+  arena_init(&c->memory, MODELS_MAX);
   c->options = settled(options);
   c->transport = &over_websocket;
   status = make_parts(c, options, error);

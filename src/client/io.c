@@ -181,6 +181,7 @@ static const net_ws_events events = {on_open, on_message, on_pong, on_writable, 
 static void end(genai_live_session *s) {
   if (s->timer) net_timer_stop(s->timer);
   s->timer_at = SESSION_NEVER;
+  if (s->doubts && s->mind.end.status == GENAI_ERROR_REFUSED) error_append(&s->mind.end, " This was noticed before: %s", s->doubts);
   client_log(s->client, s->mind.end.status == GENAI_CLOSED ? GENAI_LOG_INFO : GENAI_LOG_WARNING, "%s", s->mind.end.message);
   uv_mutex_lock(&s->mutex);
   s->end = s->mind.end;

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "client/wait.h"
+#include "models/models.h"
+#include "wire/reader.h"
 #include "wire/setup.h"
 #include "wire/tables.h"
 
@@ -42,6 +44,40 @@ static genai_status encode_setup(payload **out, const genai_client *client, cons
   if (status != GENAI_OK) buf_deinit(&b);
   return status;
 }
+
+/* ---- what is known of the model ---- */
+
+enum { DOUBTS_MAX = 1024 };
+
+typedef struct doubts {
+  genai_client *client;
+  buf text;
+} doubts;
+
+static void doubt(void *user, const char *sentence) {
+  doubts *d = user;
+  client_log(d->client, GENAI_LOG_WARNING, "%s", sentence);
+  buf_format(&d->text, "%s%s", d->text.size ? " " : "", sentence);
+}
+
+/* Whatever cannot be checked for want of memory is simply not doubted. */
+static void check_model(genai_live_session *s) {
+  doubts d = {.client = s->client};
+  void *message = NULL;
+  arena a;
+  arena_init(&a, SETUP_MAX);
+  buf_init(&d.text, DOUBTS_MAX);
+  if (wire_read(&a, &wire_live_client_message, (const char *)s->setup->data, s->setup->size, NULL, &message, NULL) == GENAI_OK) {
+    const genai_live_client_setup *setup = ((const genai_live_client_message *)message)->setup;
+    models_check(models_find(s->client->models, setup ? setup->model : NULL), setup, doubt, &d);
+  }
+  const char *text = d.text.size ? buf_cstr(&d.text) : NULL;
+  s->doubts = mem_strdup(text);
+  buf_deinit(&d.text);
+  arena_deinit(&a);
+}
+
+/* ---- life ---- */
 
 static void unlink_session(genai_live_session *s) {
   uv_mutex_lock(&s->client->sessions_mutex);
@@ -82,6 +118,7 @@ static void destroy(genai_live_session *s) {
   inbox_item_free(s->setup_complete);
   live_io_deinit(s);
   payload_drop(s->setup);
+  mem_free(s->doubts);
   notify_deinit(&s->fd);
   uv_cond_destroy(&s->changed);
   uv_cond_destroy(&s->readable);
@@ -120,6 +157,7 @@ static genai_status start(genai_client *client, const live_kind *kind, payload *
   outbox_init(&s->outbox);
   live_io_init(s);
   s->mind.settings.connect_timeout = timeout_ms;
+  if (kind == &live) check_model(s);
   link_session(s);
   uv_mutex_lock(&s->mutex);
   live_post(s);
@@ -292,6 +330,7 @@ genai_status genai_live_close(genai_live_session *session, const genai_wait *wai
   live_enter(s);
   want_close(s);
   while (may_wait && !s->ended && status == GENAI_OK) status = waiter_wait(&w, "Closing", error);
+  if (status != GENAI_OK) error_append(error, " It goes on by itself.");
   live_leave(s);
   waiter_end(&w);
   return status;

@@ -24,6 +24,7 @@ struct genai_live_session {
   const live_kind *kind;
   void *user;
   payload *setup;
+  char *doubts;        /* what the model is known not to take of the setup, or NULL */
   bool open_by_call; /* genai_live_connect waits: the OPEN message is its own */
   atomic_uint_least64_t interruptions;
 

@@ -96,15 +96,27 @@ bool reader_next(reader *r, uint8_t closer, bool *done) {
 
 /* ---- names ---- */
 
+static inline uint64_t load8(const char *p) {
+  uint64_t word;
+  memcpy(&word, p, 8);
+  return word;
+}
+
+/* Names are mostly of 8 to 16 bytes: two words that may overlap. */
+static inline bool is_name(const char *name, size_t name_size, const char *given, size_t size) {
+  if (name_size != size) return false;
+  if (size < 8 || size > 16) return memcmp(name, given, size) == 0;
+  return load8(name) == load8(given) && load8(name + size - 8) == load8(given + size - 8);
+}
+
 const wire_field *wire_field_named(const wire_message *type, const char *name, size_t size) {
   if (!size) return NULL;
   for (uint32_t i = wire_name_hash(name, size);; i++) {
     uint8_t slot = type->names[i & type->name_mask];
     if (!slot) return NULL;
     const wire_field *f = &type->fields[slot - 1];
-    if ((f->name_size == size && memcmp(f->name, name, size) == 0) ||
-        (f->snake_size == size && memcmp(f->snake, name, size) == 0) ||
-        (f->alias_size == size && memcmp(f->alias, name, size) == 0))
+    if (is_name(f->name, f->name_size, name, size) || is_name(f->snake, f->snake_size, name, size) ||
+        is_name(f->alias, f->alias_size, name, size))
       return f;
   }
 }

@@ -182,9 +182,21 @@ size_t wire_unescape(const wire_string *string, uint8_t *out) {
 
 /* ---- the other tokens, and whole values ---- */
 
+/* Most names are short and plain, with their colon at once: one look at sixteen bytes. */
+static bool scan_short_name(wire_scan *s, wire_string *out) {
+  const uint8_t *start = s->p + 1;
+  if (s->end - start <= 16) return false;
+  bytes16 bytes = load(start);
+  unsigned size = first_mark((bytes16)((bytes == EACH('"')) | (bytes == EACH('\\')) | (bytes < EACH(0x20)) | (bytes >= EACH(0x80))));
+  if (size == 16 || start[size] != '"' || start[size + 1] != ':') return false;
+  *out = (wire_string){start, size, false};
+  s->p = start + size + 2;
+  return true;
+}
+
 bool wire_scan_name(wire_scan *s, wire_string *out) {
-  wire_scan_peek(s);
-  if (s->p == s->end || *s->p != '"') return wire_scan_take(s, '"', "the name of a member is missing");
+  if (wire_scan_peek(s) != '"') return wire_scan_take(s, '"', "the name of a member is missing");
+  if (scan_short_name(s, out)) return true;
   if (!wire_scan_string(s, out)) return false;
   wire_scan_peek(s);
   return wire_scan_take(s, ':', "a colon is missing after a name");

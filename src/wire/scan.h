@@ -34,7 +34,8 @@ bool wire_scan_fault(wire_scan *s, const char *fault);
 void wire_scan_space(wire_scan *s);
 /* Passes white space and returns the byte that follows without taking it; 0 at the end. */
 static inline uint8_t wire_scan_peek(wire_scan *s) {
-  if (s->p<s->end && * s->p> ' ') return *s->p;
+  if (s->p < s->end && *s->p > ' ') return *s->p;
+  if (s->end - s->p > 1 && *s->p == ' ' && s->p[1] > ' ') return *++s->p; /* the one after a colon */
   wire_scan_space(s);
   return s->p < s->end ? *s->p : 0;
 }

@@ -403,6 +403,26 @@ const wire_enum wire_enum_voice_activity_type = {
   "VoiceActivityType", 3, voice_activity_type_texts, voice_activity_type_sizes
 };
 
+static const char *const thinking_control_texts[] = {
+  "THINKING_CONTROL_UNSPECIFIED", "NONE", "BUDGET", "LEVEL"
+};
+static const uint8_t thinking_control_sizes[] = {
+  28, 4, 6, 5
+};
+const wire_enum wire_enum_thinking_control = {
+  "ThinkingControl", 4, thinking_control_texts, thinking_control_sizes
+};
+
+static const char *const acceptance_texts[] = {
+  "ACCEPTANCE_UNSPECIFIED", "ACCEPTED", "REFUSED", "ALWAYS"
+};
+static const uint8_t acceptance_sizes[] = {
+  22, 8, 7, 6
+};
+const wire_enum wire_enum_acceptance = {
+  "Acceptance", 4, acceptance_texts, acceptance_sizes
+};
+
 static const char *const scale_texts[] = {
   "SCALE_UNSPECIFIED", "C_MAJOR_A_MINOR", "D_FLAT_MAJOR_B_FLAT_MINOR", "D_MAJOR_B_MINOR", "E_FLAT_MAJOR_C_MINOR",
   "E_MAJOR_D_FLAT_MINOR", "F_MAJOR_D_MINOR", "G_FLAT_MAJOR_E_FLAT_MINOR", "G_MAJOR_E_MINOR", "A_FLAT_MAJOR_F_MINOR",
@@ -2884,6 +2904,46 @@ const wire_message wire_live_server_message = {
   "LiveServerMessage", sizeof(genai_live_server_message), 10, 63, live_server_message_fields, live_server_message_names
 };
 
+static const wire_field model_traits_fields[] = {
+  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits, model),
+    0, { NULL } },
+  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, response_modalities), 0, { .enumeration = &wire_enum_modality } },
+  { "thinking", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
+    thinking), offsetof(genai_model_traits, thinking_text), { .enumeration = &wire_enum_thinking_control } },
+  { "thinkingLevels", "thinking_levels", NULL, 14, 15, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, thinking_levels), 0, { .enumeration = &wire_enum_thinking_level } },
+  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
+    proactivity), offsetof(genai_model_traits, proactivity_text), { .enumeration = &wire_enum_acceptance } },
+  { "affectiveDialog", "affective_dialog", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, affective_dialog), offsetof(genai_model_traits, affective_dialog_text), {
+    .enumeration = &wire_enum_acceptance } },
+  { "behaviors", NULL, NULL, 9, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
+    behaviors), 0, { .enumeration = &wire_enum_behavior } },
+  { "scheduling", NULL, NULL, 10, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
+    scheduling), offsetof(genai_model_traits, scheduling_text), { .enumeration = &wire_enum_acceptance } },
+  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, client_content), offsetof(genai_model_traits, client_content_text), { .enumeration =
+    &wire_enum_acceptance } },
+};
+static const uint8_t model_traits_names[] = {
+  0, 6, 0, 2, 0, 0, 1, 0, 0, 0, 7, 6, 0, 0, 2, 5, 0, 0, 0, 0, 0, 0, 3, 4, 4, 0, 9, 9, 0, 0, 0, 8
+};
+const wire_message wire_model_traits = {
+  "ModelTraits", sizeof(genai_model_traits), 9, 31, model_traits_fields, model_traits_names
+};
+
+static const wire_field model_table_fields[] = {
+  { "models", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_model_table, models),
+    0, { .message = &wire_model_traits } },
+};
+static const uint8_t model_table_names[] = {
+  0, 1
+};
+const wire_message wire_model_table = {
+  "ModelTable", sizeof(genai_model_table), 1, 1, model_table_fields, model_table_names
+};
+
 static const wire_field weighted_prompt_fields[] = {
   { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_weighted_prompt,
     text), 0, { NULL } },
@@ -3155,11 +3215,11 @@ const wire_message *const wire_messages[] = {
   &wire_live_server_setup_complete, &wire_live_server_content, &wire_live_server_tool_call,
   &wire_live_server_tool_call_cancellation, &wire_modality_token_count, &wire_usage_metadata, &wire_live_server_go_away,
   &wire_live_server_session_resumption_update, &wire_voice_activity_detection_signal, &wire_voice_activity,
-  &wire_live_server_error, &wire_live_server_message, &wire_weighted_prompt, &wire_live_music_generation_config,
-  &wire_live_music_client_setup, &wire_live_music_client_content, &wire_live_music_client_message,
-  &wire_live_music_source_metadata, &wire_audio_chunk, &wire_live_music_server_setup_complete,
-  &wire_live_music_server_content, &wire_live_music_filtered_prompt, &wire_live_music_server_message,
-  &wire_live_connect_constraints, &wire_create_auth_token_config, &wire_auth_token
+  &wire_live_server_error, &wire_live_server_message, &wire_model_traits, &wire_model_table, &wire_weighted_prompt,
+  &wire_live_music_generation_config, &wire_live_music_client_setup, &wire_live_music_client_content,
+  &wire_live_music_client_message, &wire_live_music_source_metadata, &wire_audio_chunk,
+  &wire_live_music_server_setup_complete, &wire_live_music_server_content, &wire_live_music_filtered_prompt,
+  &wire_live_music_server_message, &wire_live_connect_constraints, &wire_create_auth_token_config, &wire_auth_token
 };
 const size_t wire_message_count = sizeof(wire_messages) / sizeof(wire_messages[0]);
 
@@ -3174,8 +3234,8 @@ const wire_enum *const wire_enums[] = {
   &wire_enum_harm_category, &wire_enum_harm_block_method, &wire_enum_harm_block_threshold,
   &wire_enum_url_retrieval_status, &wire_enum_turn_complete_reason, &wire_enum_interaction_status,
   &wire_enum_media_modality, &wire_enum_traffic_type, &wire_enum_service_tier, &wire_enum_vad_signal_type,
-  &wire_enum_voice_activity_type, &wire_enum_scale, &wire_enum_music_generation_mode,
-  &wire_enum_live_music_playback_control
+  &wire_enum_voice_activity_type, &wire_enum_thinking_control, &wire_enum_acceptance, &wire_enum_scale,
+  &wire_enum_music_generation_mode, &wire_enum_live_music_playback_control
 };
 const size_t wire_enum_count = sizeof(wire_enums) / sizeof(wire_enums[0]);
 

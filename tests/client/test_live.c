@@ -154,6 +154,32 @@ static void failures_during_setup(void **state) {
   setup_fails(act_lost, GENAI_ERROR_LOST, 1006, "during setup");
 }
 
+static char logged[4096];
+
+static void log_all(void *user, genai_log_level level, const char *line) {
+  (void)user;
+  if (level == GENAI_LOG_WARNING) strncat(logged, line, sizeof logged - strlen(logged) - 1);
+}
+
+static void what_a_model_does_not_take_is_told(void **state) {
+  (void)state;
+  fixture x = {.f = fake_new(), .client = fake_client(&(genai_client_options){
+                                    .log = log_all, .models_json = "{\"models\":[{\"model\":\"mine\",\"thinking\":\"NONE\"}]}"})};
+  genai_error error = {0};
+  genai_live_message *m;
+  genai_live_connect_params p = {.model = "mine", .config_json = "{\"thinkingConfig\":{\"thinkingBudget\":1}}"};
+  logged[0] = '\0';
+  assert_int_equal(genai_live_connect(x.client, &p, &x.session, NULL, &error), GENAI_OK);
+  assert_non_null(strstr(logged, "take no thinkingConfig"));
+  fake_close(x.f, 1007, "Request contains an invalid argument.");
+  assert_int_equal(receive(&x, &m, &error), GENAI_ERROR_REFUSED);
+  says(&error, "take no thinkingConfig");
+  done(&x);
+  assert_int_equal(genai_client_new(&x.client, &(genai_client_options){.api_key = "k", .models_json = "{\"nodels\":[]}"}, &error),
+                   GENAI_ERROR_ARGUMENT);
+  says(&error, "models_json");
+}
+
 /* ---- receiving ---- */
 
 static void receives_everything_in_order(void **state) {
@@ -609,6 +635,7 @@ int main(void) {
       cmocka_unit_test(connect_failures),
       cmocka_unit_test(bad_setup_is_refused_before_dialing),
       cmocka_unit_test(failures_during_setup),
+      cmocka_unit_test(what_a_model_does_not_take_is_told),
       cmocka_unit_test(receives_everything_in_order),
       cmocka_unit_test(bad_messages_are_reported_and_skipped),
       cmocka_unit_test(getters_take_null),

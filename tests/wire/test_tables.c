@@ -187,10 +187,10 @@ static void every_message_is_reachable(void **state) {
   const wire_message *todo[256] = {
     &wire_live_client_message, &wire_live_server_message, &wire_live_music_client_message,
     &wire_live_music_server_message, &wire_live_connect_config, &wire_live_send_realtime_input_parameters,
-    &wire_create_auth_token_config, &wire_auth_token,
+    &wire_create_auth_token_config, &wire_auth_token, &wire_model_table,
   };
   bool seen[256] = { false };
-  size_t count = 8;
+  size_t count = 9;
   assert_true(wire_message_count <= 256);
   for (size_t i = 0; i < count; i++) seen[index_of(todo[i])] = true;
   for (size_t i = 0; i < count; i++) {
