@@ -55,7 +55,7 @@ genai_status audio_resample(const int16_t *in, size_t count, int in_hz, int out_
 typedef struct audio_reader audio_reader;
 
 typedef struct audio_source {
-  const char *path; /* a file; "-" is standard input, which may be a pipe (WAV and raw PCM stream through it) */
+  const char *path; /* a file; "-" is standard input, which may be a pipe */
   const void *data; /* or, with path NULL, a file's bytes in memory, which must outlive the reader */
   size_t size;
   int raw_rate_hz;  /* 0: WAV, FLAC or whatever else libsndfile reads; else raw s16le at this rate */

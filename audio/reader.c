@@ -1,9 +1,12 @@
 #include <errno.h>
+#include <math.h>
 #include <sndfile.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audio/audio.h"
+#include "audio/pipe.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -19,6 +22,7 @@ struct audio_reader {
   bool ended;
   const uint8_t *memory; /* of a sound in memory */
   sf_count_t memory_size, memory_at;
+  audio_pipe pipe;
   float block[BLOCK * AUDIO_CHANNELS_MAX];
   int16_t mono[BLOCK];
 };
@@ -64,8 +68,10 @@ static SNDFILE *open_source(audio_reader *r, const audio_source *source) {
     r->info.channels = source->raw_channels ? source->raw_channels : 1;
   }
   if (!source->path) return open_memory(r, source);
-  if (!strcmp(source->path, "-")) return sf_open_fd(fileno(stdin), SFM_READ, &r->info, SF_FALSE);
-  return sf_open(source->path, SFM_READ, &r->info);
+  if (strcmp(source->path, "-")) return sf_open(source->path, SFM_READ, &r->info);
+  bool goes_back = lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0;
+  if (goes_back || source->raw_rate_hz) return sf_open_fd(STDIN_FILENO, SFM_READ, &r->info, SF_FALSE);
+  return audio_pipe_open(&r->pipe, STDIN_FILENO, &r->info);
 }
 
 static genai_status open_failed(const audio_reader *r, int code, genai_error *error) {
@@ -79,7 +85,7 @@ static genai_status open_failed(const audio_reader *r, int code, genai_error *er
   size_t size = strlen(text);
   if (size && text[size - 1] == '.') size--;
   return error_set(error, GENAI_ERROR_ARGUMENT,
-                   "%s could not be read as sound: %.*s. WAV and FLAC files are understood (FLAC not from a pipe); raw "
+                   "%s could not be read as sound: %.*s. WAV and FLAC files are understood; raw "
                    "PCM needs its sample rate said.",
                    r->name, (int)size, text);
 }
@@ -121,7 +127,7 @@ int audio_reader_channels(const audio_reader *reader) { return reader->info.chan
 
 /* Reads what `missing` more samples need, not a whole block: a pipe would be waited for longer than necessary. */
 static genai_status refill(audio_reader *r, size_t missing, genai_error *error) {
-  double frames = (double)missing * r->info.samplerate / r->rate_hz + 1;
+  double frames = ceil((double)missing * r->info.samplerate / r->rate_hz);
   sf_count_t want = frames < BLOCK ? (sf_count_t)frames : BLOCK;
   sf_count_t got = sf_readf_float(r->file, r->block, want);
   if (got < 0) got = 0;
@@ -154,6 +160,7 @@ genai_status audio_reader_read(audio_reader *reader, int16_t *out, size_t count,
 void audio_reader_close(audio_reader *reader) {
   if (!reader) return;
   if (reader->file) sf_close(reader->file);
+  audio_pipe_deinit(&reader->pipe);
   audio_resampler_free(reader->resampler);
   buf_deinit(&reader->pending);
   mem_free(reader);

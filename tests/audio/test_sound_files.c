@@ -80,6 +80,72 @@ static void reads_any_rate_and_channel_count(void **state) {
   }
 }
 
+/* Makes standard input a pipe with these bytes in it; returns the end to write more to. */
+static int feed_stdin(const uint8_t *bytes, size_t size) {
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+  close(ends[0]);
+  assert_int_equal(write(ends[1], bytes, size), size);
+  return ends[1];
+}
+
+static void reads_through_a_pipe(void **state) {
+  (void)state;
+  static const int formats[] = {SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_WAVEX | SF_FORMAT_PCM_24,
+                                SF_FORMAT_FLAC | SF_FORMAT_PCM_16};
+  static uint8_t bytes[60000];
+  static int16_t samples[8000];
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    write_stereo(formats[i], 8000, 2);
+    FILE *file = fopen(path, "rb");
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    close(feed_stdin(bytes, size));
+    audio_reader *reader;
+    assert_int_equal(audio_reader_open(&reader, &(audio_source){.path = "-"}, 0, NULL), GENAI_OK);
+    assert_int_equal(audio_reader_channels(reader), 2);
+    size_t got;
+    assert_int_equal(audio_reader_read(reader, samples, 8000, &got, NULL), GENAI_OK);
+    assert_int_equal(got, 8000);
+    assert_in_range((int)audio_level(samples, got), 5500, 6000);
+    assert_int_equal(audio_reader_read(reader, samples, 1, &got, NULL), GENAI_OK);
+    assert_int_equal(got, 0);
+    audio_reader_close(reader);
+  }
+}
+
+/* A WAV that is made while it is read: what has come is given out, nothing more is waited for. */
+static void a_live_pipe_is_not_waited_for(void **state) {
+  (void)state;
+  uint8_t bytes[44 + 640];
+  int16_t samples[320];
+  audio_writer *writer;
+  size_t got;
+  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 16000, NULL), GENAI_OK);
+  audio_tone(samples, 320, 16000, 440, 0.5);
+  assert_int_equal(audio_writer_write(writer, samples, 320, NULL), GENAI_OK);
+  assert_int_equal(audio_writer_flush(writer, NULL), GENAI_OK);
+  FILE *file = fopen(path, "rb");
+  assert_int_equal(fread(bytes, 1, sizeof bytes, file), sizeof bytes);
+  fclose(file);
+  assert_int_equal(audio_writer_close(writer, NULL), GENAI_OK);
+  int more = feed_stdin(bytes, sizeof bytes);
+  audio_reader *reader;
+  alarm(20); /* waiting would be for ever */
+  assert_int_equal(audio_reader_open(&reader, &(audio_source){.path = "-"}, 0, NULL), GENAI_OK);
+  for (int i = 0; i < 3; i++) {
+    int16_t back[320];
+    assert_int_equal(audio_reader_read(reader, back, 320, &got, NULL), GENAI_OK);
+    assert_int_equal(got, 320);
+    assert_memory_equal(back, samples, sizeof back);
+    assert_int_equal(write(more, bytes + 44, 640), 640);
+  }
+  alarm(0);
+  close(more);
+  audio_reader_close(reader);
+}
+
 static void raw_pcm_needs_only_a_rate(void **state) {
   (void)state;
   const uint8_t bytes[] = {1, 0, 3, 0, 0xFE, 0xFF, 0xFC, 0xFF, 9};
@@ -208,6 +274,8 @@ static void says_what_is_wrong_with_writing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_any_rate_and_channel_count),
+      cmocka_unit_test(reads_through_a_pipe),
+      cmocka_unit_test(a_live_pipe_is_not_waited_for),
       cmocka_unit_test(raw_pcm_needs_only_a_rate),
       cmocka_unit_test(says_what_is_wrong_with_a_file),
       cmocka_unit_test(survives_every_cut),
