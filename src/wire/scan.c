@@ -187,7 +187,8 @@ static bool scan_short_name(wire_scan *s, wire_string *out) {
   const uint8_t *start = s->p + 1;
   if (s->end - start <= 16) return false;
   bytes16 bytes = load(start);
-  unsigned size = first_mark((bytes16)((bytes == EACH('"')) | (bytes == EACH('\\')) | (bytes < EACH(0x20)) | (bytes >= EACH(0x80))));
+  unsigned size = first_mark((bytes16)((bytes == EACH('"')) | (bytes == EACH('\\')) | (bytes < EACH(0x20)) |
+                                       (bytes >= EACH(0x80))));
   if (size == 16 || start[size] != '"' || start[size + 1] != ':') return false;
   *out = (wire_string){start, size, false};
   s->p = start + size + 2;
