@@ -198,6 +198,38 @@ static void test_bytes(void **state) {
   assert_refused(&wire_part, "{\"inlineData\":{\"data\":7}}", NULL, GENAI_ERROR_MESSAGE, "expected base64 text, found a number");
 }
 
+/* Sound of every size, several pieces in one message: where the arena has room for the rest of the text a piece is decoded
+ * before its end is known, elsewhere its end is found first. */
+static void test_bytes_of_every_size(void **state) {
+  (void)state;
+  static const size_t sizes[] = {0, 1, 100, 11520, 50000, 90001, 200000};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    uint8_t *pcm = malloc(sizes[i] + 1);
+    for (size_t k = 0; k < sizes[i]; k++) pcm[k] = (uint8_t)(k * 7 + k / 251);
+    const genai_blob blob = {.data = {pcm, sizes[i]}};
+    const genai_part part = {.inline_data = &blob}, text = {.text = "between"};
+    const genai_part *parts[] = {&part, &text, &part, &part};
+    char *json = written(&wire_content, &(genai_content){.parts = {parts, 4}});
+    arena a;
+    const genai_content *back = read_as(&a, &wire_content, json);
+    for (size_t k = 0; k < 4; k++) {
+      if (k == 1) continue;
+      assert_int_equal(back->parts.items[k]->inline_data->data.size, sizes[i]);
+      assert_memory_equal(back->parts.items[k]->inline_data->data.data, pcm, sizes[i]);
+    }
+    assert_string_equal(back->parts.items[1]->text, "between");
+    assert_true(a.reserved < 2 * strlen(json) + 4096);
+    arena_deinit(&a);
+    void *out;
+    genai_error error = {0};
+    arena_init(&a, sizes[i]); /* no room for three */
+    assert_int_equal(wire_read(&a, &wire_content, json, strlen(json), NULL, &out, &error), GENAI_ERROR_LIMIT);
+    arena_deinit(&a);
+    free(json);
+    free(pcm);
+  }
+}
+
 static void test_strings(void **state) {
   (void)state;
   arena a;
@@ -460,7 +492,8 @@ int main(void) {
       cmocka_unit_test(test_presence),       cmocka_unit_test(test_last_wins),
       cmocka_unit_test(test_integers),       cmocka_unit_test(test_doubles),
       cmocka_unit_test(test_enums),          cmocka_unit_test(test_durations),
-      cmocka_unit_test(test_bytes),          cmocka_unit_test(test_strings),
+      cmocka_unit_test(test_bytes),          cmocka_unit_test(test_bytes_of_every_size),
+      cmocka_unit_test(test_strings),
       cmocka_unit_test(test_free_form),      cmocka_unit_test(test_lists_and_maps),
       cmocka_unit_test(test_unknown),        cmocka_unit_test(test_whole_text),
       cmocka_unit_test(test_cut_at_every_byte), cmocka_unit_test(test_every_byte_damaged),
