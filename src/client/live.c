@@ -272,6 +272,7 @@ genai_status live_receive(genai_live_session *s, inbox_item **item, const genai_
   live_enter(s);
   while ((status = take(s, item, error)) == GENAI_WOULD_BLOCK) {
     waited = waiter_wait(&w, "Receiving", error);
+    if (waited == GENAI_ERROR_TIMEOUT) error_append(error, " No message has come; the session goes on.");
     if (waited != GENAI_OK) break;
   }
   if (status == GENAI_WOULD_BLOCK) status = waited;

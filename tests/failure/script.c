@@ -14,6 +14,12 @@ bool script_read(peer_io *io, script *s) {
     size_t size = FRAME_MAX;
     int first = peer_read_frame(io, data, &size);
     if (first == 0x88) s->close_code = size >= 2 ? data[0] << 8 | data[1] : 1005;
+    if (first == 0x8A) {
+      memcpy(s->pong, data, size);
+      s->pong[size] = '\0';
+      s->pongs++;
+      continue;
+    }
     if (first == 0x89 && peer_frame(io, 0x8A, data, size)) continue;
     message = first == 0x81 || first == 0x82;
     if (!message) break;

@@ -56,6 +56,8 @@ struct script {
   char head[8192];
   unsigned messages;    /* the setup included */
   char last[512];       /* the last message, cut */
+  unsigned pongs;
+  char pong[126];       /* the last one's payload */
   bool close_sent;      /* by the peer */
   int close_code;       /* of the client's close frame: 1005 for an empty one, 0 for none */
 };
@@ -64,7 +66,7 @@ struct script {
 
 /* For peer_new. */
 void script_serve(peer_io *io, void *script);
-/* Reads one data frame, answering pings; false at the client's close frame or end. */
+/* Reads one data frame, answering pings and noting pongs; false at the client's close frame or end. */
 bool script_read(peer_io *io, script *s);
 /* Answers the client's close frame when that is due. */
 void script_answer_close(peer_io *io, script *s);

@@ -38,8 +38,12 @@ void talk_init(talk *t, const step *steps, const genai_client_options *options, 
   make_client(t, tls ? "https" : "http", "127.0.0.1", ca_file, options);
 }
 
-void talk_init_at(talk *t, const char *scheme, const char *host, int port, const genai_client_options *options) {
-  *t = (talk){.s = SCRIPT(NULL), .port = port};
+void talk_init_at(talk *t, const step *steps, const char *scheme, const char *host, int port, const genai_client_options *options) {
+  *t = (talk){.s = SCRIPT(steps), .port = port};
+  if (steps) {
+    t->p = peer_new(script_serve, &t->s, NULL);
+    t->port = peer_port(t->p);
+  }
   make_client(t, scheme, host, NULL, options);
 }
 

@@ -16,8 +16,8 @@ typedef struct talk {
 
 /* Starts the peer and makes the client; no session yet. */
 void talk_init(talk *t, const step *steps, const genai_client_options *options, bool tls);
-/* The same at a port of somebody else. */
-void talk_init_at(talk *t, const char *scheme, const char *host, int port, const genai_client_options *options);
+/* The same with a URL of one's own: the peer speaks no TLS, whatever the scheme says; without steps the port is somebody else's. */
+void talk_init_at(talk *t, const step *steps, const char *scheme, const char *host, int port, const genai_client_options *options);
 /* talk_init, then connects; fails the test when that fails. */
 void talk_open(talk *t, const step *steps, const genai_client_options *options, bool tls);
 /* Frees the session, the client and the peer, which may wait for script.go no longer. */
