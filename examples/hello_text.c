@@ -1,4 +1,4 @@
-/* A text turn and its answer. The key comes from GEMINI_API_KEY or GOOGLE_API_KEY.
+/* A text turn and the words of its spoken answer. The key comes from GEMINI_API_KEY or GOOGLE_API_KEY.
  *   cc hello_text.c $(pkg-config --cflags --libs genai-live) -o hello_text */
 #include <genai/genai.h>
 #include <stdio.h>
@@ -12,7 +12,8 @@ int main(void) {
     status = genai_live_connect(client, &(genai_live_connect_params){
         .model = "gemini-3.8-live",
         .config = &(genai_live_connect_config){
-            .response_modalities = GENAI_ENUMS(GENAI_MODALITY_TEXT),
+            .response_modalities = GENAI_ENUMS(GENAI_MODALITY_AUDIO),
+            .output_audio_transcription = &(genai_audio_transcription_config){0},
             .system_instruction = GENAI_TEXT("You are a helpful guide."),
             .temperature = GENAI_SOME(0.7),
         },
@@ -22,9 +23,9 @@ int main(void) {
 
   for (bool done = false; status == GENAI_OK && !done;) {
     genai_live_message *message;
-    const char *text;
     status = genai_live_receive(session, &message, NULL, &error);
-    for (size_t i = 0; (text = genai_live_message_text(message, i)) != NULL; i++) fputs(text, stdout);
+    const char *text = genai_live_message_output_transcription(message);
+    if (text) fputs(text, stdout);
     done = genai_live_message_turn_complete(message);
     genai_live_message_free(message);
   }
