@@ -31,8 +31,8 @@ void inbox_push(inbox *box, inbox_item *item);
 inbox_item *inbox_pop(inbox *box);            /* NULL when empty */
 void inbox_append(inbox *box, inbox *more);   /* moves all of `more` to the end */
 
-/* Decodes one received text as `type`, the live or the music server's message, on the I/O thread. A text that is no valid message gives an item with an error; NULL: out of
- * memory. */
+/* Decodes one received text as `type`, the live or the music server's message, on the I/O thread. A text that is no valid message
+ * gives an item with an error; NULL: out of memory. */
 inbox_item *inbox_item_decode(message_pool *pool, const wire_message *type, const uint8_t *text, size_t size, size_t message_max);
 /* An item with only an event; the text is static. */
 inbox_item *inbox_item_event(genai_live_event_kind kind, const char *text);

@@ -78,7 +78,8 @@ static void refusals(void **state) {
   const genai_weighted_prompt nothing = {.text = "x", .weight = {true, 0}};
   const genai_weighted_prompt *prompts[] = {&nothing};
   assert_int_equal(genai_music_set_weighted_prompts(x.session, NULL, NULL, NULL), GENAI_ERROR_ARGUMENT);
-  assert_int_equal(genai_music_set_weighted_prompts(x.session, &(genai_weighted_prompt_list){prompts, 1}, NULL, NULL), GENAI_ERROR_ARGUMENT);
+  const genai_weighted_prompt_list none = {prompts, 1};
+  assert_int_equal(genai_music_set_weighted_prompts(x.session, &none, NULL, NULL), GENAI_ERROR_ARGUMENT);
   assert_int_equal(genai_music_control(x.session, 0, NULL, NULL), GENAI_ERROR_ARGUMENT);
   assert_int_equal(genai_music_control(x.session, 9, NULL, NULL), GENAI_ERROR_ARGUMENT);
   assert_int_equal(genai_live_send_text(x.session, "x", NULL, NULL), GENAI_ERROR_ARGUMENT);
