@@ -31,9 +31,12 @@ static void pull(service *s, uint64_t now_ms) {
   service_action action;
   int16_t samples[4800] = {0};
   for (int i = 0; i < ACTIONS_MAX && service_next(s, now_ms, &action); i++) {
-    if (action.kind == SERVICE_SEND) check_message(&action);
-    else if (action.kind == SERVICE_CLOSE) check_close(&action);
-    else service_spoken(s, now_ms, action.id, samples, 4800);
+    if (action.kind == SERVICE_SEND)
+      check_message(&action);
+    else if (action.kind == SERVICE_CLOSE)
+      check_close(&action);
+    else
+      service_spoken(s, now_ms, action.id, samples, 4800);
   }
   must(service_backlog(s) <= SERVICE_OUTBOX_MAX);
 }

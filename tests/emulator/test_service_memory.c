@@ -1,5 +1,5 @@
-/* A conversation in which each of our allocations fails once, for every n. (jansson's do not: json_loadb of 2.14 crashes
- * when memory is out.) */
+/* A conversation in which each of our allocations fails once, for every n. (jansson's do not: json_loadb of 2.14
+ * crashes when memory is out.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,11 +13,12 @@
 #include "emulator/pjson.h"
 #include "emulator/service.h"
 
-#define SETUP                                                                                                    \
-  "{\"setup\":{\"model\":\"models/m\",\"inputAudioTranscription\":{\"sourceText\":\"hello there\"},"             \
-  "\"outputAudioTranscription\":{},\"systemInstruction\":{\"parts\":[{\"text\":\"x\"}]},\"tools\":[{"            \
-  "\"functionDeclarations\":[{\"name\":\"look_up\",\"parameters\":{\"type\":\"OBJECT\",\"properties\":{\"w\":{"  \
-  "\"type\":\"STRING\"},\"n\":{\"type\":\"ARRAY\",\"items\":{\"type\":\"INTEGER\"}}},\"required\":[\"w\",\"n\"]}}]}]}}"
+#define SETUP                                                                                                          \
+  "{\"setup\":{\"model\":\"models/m\",\"inputAudioTranscription\":{\"sourceText\":\"hello there\"},"                   \
+  "\"outputAudioTranscription\":{},\"systemInstruction\":{\"parts\":[{\"text\":\"x\"}]},\"tools\":[{"                  \
+  "\"functionDeclarations\":[{\"name\":\"look_up\",\"parameters\":{\"type\":\"OBJECT\",\"properties\":{\"w\":{"        \
+  "\"type\":\"STRING\"},\"n\":{\"type\":\"ARRAY\",\"items\":{\"type\":\"INTEGER\"}}},\"required\":[\"w\",\"n\"]}}]}]}" \
+  "}"
 #define ASK "{\"clientContent\":{\"turns\":[{\"parts\":[{\"text\":\"look up for me 3\"}]}],\"turnComplete\":true}}"
 #define TELL "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"%s\",\"name\":\"look_up\",\"response\":{\"n\":1}}]}}"
 #define UPDATE "{\"contextUpdate\":{\"tools\":{\"tools\":[]},\"systemInstruction\":{\"parts\":[]}}}"
@@ -26,7 +27,9 @@ static long countdown = -1; /* allocations before the one that fails; negative: 
 
 static bool fails(void) { return countdown >= 0 && countdown-- == 0; }
 static void *allocate(size_t size, void *user) { return (void)user, fails() ? NULL : malloc(size); }
-static void *reallocate(void *memory, size_t size, void *user) { return (void)user, fails() ? NULL : realloc(memory, size); }
+static void *reallocate(void *memory, size_t size, void *user) {
+  return (void)user, fails() ? NULL : realloc(memory, size);
+}
 static void release(void *memory, void *user) { (void)user, free(memory); }
 
 static char *sound_message; /* 200 ms of a tone */
@@ -51,7 +54,8 @@ static bool pull(service *s, char id[64]) {
 
 /* Whether the conversation came to its end. */
 static bool converse(void) {
-  const char *const messages[] = {SETUP, sound_message, "{\"realtimeInput\":{\"audioStreamEnd\":true}}", ASK, TELL, ASK, UPDATE, ASK};
+  const char *const messages[] = {
+      SETUP, sound_message, "{\"realtimeInput\":{\"audioStreamEnd\":true}}", ASK, TELL, ASK, UPDATE, ASK};
   service *s = service_new(&(service_options){.backend.version = "v1beta", .fast = true});
   bool open = s != NULL;
   char id[64] = "none", message[8192];
@@ -78,7 +82,8 @@ static int prepare(void **state) {
   json_t *data = pjson_base64(bytes, sizeof bytes);
   size_t size = json_string_length(data) + 200;
   sound_message = malloc(size);
-  snprintf(sound_message, size, "{\"realtimeInput\":{\"audio\":{\"mimeType\":\"audio/pcm;rate=16000\",\"data\":\"%s\"}}}",
+  snprintf(sound_message, size,
+           "{\"realtimeInput\":{\"audio\":{\"mimeType\":\"audio/pcm;rate=16000\",\"data\":\"%s\"}}}",
            json_string_value(data));
   json_decref(data);
   genai_set_allocator(&failing);
