@@ -130,7 +130,8 @@ genai_status net_loop_new(net_loop **out, genai_error *error) {
   failed = net_thread_start(&loop->thread, run, loop);
   if (failed) {
     unmake(loop, true);
-    return net_error_uv(error, GENAI_ERROR_SYSTEM, uv_translate_sys_error(failed), "The I/O thread could not be started");
+    return net_error_uv(error, GENAI_ERROR_SYSTEM, uv_translate_sys_error(failed),
+                        "The I/O thread could not be started");
   }
   net_resolver_hold();
   *out = loop;

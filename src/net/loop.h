@@ -40,7 +40,7 @@ void net_loop_post(net_loop *loop, net_task *task);               /* any thread 
 /* Runs before the loop waits again, in the order queued; work queued by such work runs in the same turn. */
 void net_loop_at_turn_end(net_loop *loop, net_turn *turn);
 bool net_loop_is_current(const net_loop *loop);                   /* whether we are on its thread */
-uint64_t net_loop_now(const net_loop *loop);                      /* milliseconds, monotonic; loop thread: the turn's time */
+uint64_t net_loop_now(const net_loop *loop);                      /* monotonic ms; on its thread: the turn's time */
 
 net_timer *net_timer_new(net_loop *loop, void (*fire)(void *user), void *user);
 void net_timer_start(net_timer *timer, uint64_t delay_ms);        /* restarts when running */

@@ -94,8 +94,8 @@ static void explain(const net_lookup *lookup, genai_error *error) {
                  "The host name %s could not be resolved", lookup->host);
   } else if (lookup->code) {
     error_set(error, GENAI_ERROR_RESOLVE,
-              "The host name %s could not be resolved: %s. Check its spelling and this machine's network.", lookup->host,
-              gai_strerror(lookup->code));
+              "The host name %s could not be resolved: %s. Check its spelling and this machine's network.",
+              lookup->host, gai_strerror(lookup->code));
   } else {
     error_set(error, GENAI_ERROR_RESOLVE, "The host name %s has no IPv4 or IPv6 address.", lookup->host);
   }

@@ -27,8 +27,8 @@ typedef struct net_lookup net_lookup;
 typedef void net_resolved(void *user, const net_addresses *addresses, const genai_error *error);
 
 /* Loop thread. Never calls back from inside. An address needs no thread; equal names under way share one. */
-genai_status net_resolve(net_lookup **lookup, net_loop *loop, const char *host, int port, net_resolved *done, void *user,
-                         genai_error *error);
+genai_status net_resolve(net_lookup **lookup, net_loop *loop, const char *host, int port, net_resolved *done,
+                         void *user, genai_error *error);
 /* Loop thread; takes NULL. `done` is not called any more; a getaddrinfo under way is left to itself. */
 void net_resolve_cancel(net_lookup *lookup);
 

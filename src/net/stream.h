@@ -22,8 +22,9 @@ typedef struct net_stream_events {
   /* Plain bytes; may be modified. Return how many were consumed: fewer than size pauses reading until
    * net_stream_resume, and the rest is handed out again then. */
   size_t (*data)(void *user, uint8_t *data, size_t size);
-  /* NULL, or asked before a read: a place for at most *size of the next plain bytes, as ws_decoder_room gives it, so that
-   * large messages are not copied twice. When bytes came `room_filled` follows, returning false to have reading paused. */
+  /* NULL, or asked before a read: a place for at most *size of the next plain bytes, as ws_decoder_room gives it, so
+   * that large messages are not copied twice. When bytes came `room_filled` follows, returning false to have reading
+   * paused. */
   uint8_t *(*room)(void *user, size_t *size);
   bool (*room_filled)(void *user, size_t size);
   /* net_stream_write can take bytes again after it took fewer than offered. */
@@ -44,11 +45,11 @@ typedef struct net_stream_target {
 genai_status net_stream_connect(net_stream **stream, net_loop *loop, const net_stream_target *target,
                                 const net_stream_events *events, void *user, genai_error *error);
 
-/* Writes as many plain bytes as may be buffered now; returns how many were taken (0..size). When fewer than size, `writable`
- * will be called. */
+/* Writes as many plain bytes as may be buffered now; returns how many were taken (0..size). When fewer than size,
+ * `writable` will be called. */
 size_t net_stream_write(net_stream *stream, const void *data, size_t size);
-/* The same without a copy: where the next plain bytes may be put, *size being set to how many (NULL and 0 when it is full
- * or memory is out: `writable` will be called); then net_stream_commit says how many were. */
+/* The same without a copy: where the next plain bytes may be put, *size being set to how many (NULL and 0 when it is
+ * full or memory is out: `writable` will be called); then net_stream_commit says how many were. */
 uint8_t *net_stream_room(net_stream *stream, size_t *size);
 void net_stream_commit(net_stream *stream, size_t size);
 /* Whether nothing written is still waiting for the kernel. */
@@ -57,7 +58,7 @@ void net_stream_pause(net_stream *stream);    /* no more `data` until resume */
 void net_stream_resume(net_stream *stream);
 /* Sends what was written, then close_notify and FIN; `end` follows when the peer has ended too or after 1 s. */
 void net_stream_close(net_stream *stream);
-/* Drops the connection at once (reset: an RST instead of a FIN); `end` is NOT called any more. Safe inside any event. */
+/* Drops the connection at once (reset: by RST instead of FIN); `end` is NOT called any more. Safe inside any event. */
 void net_stream_abort(net_stream *stream, bool reset);
 /* What the stream was doing, for error sentences: "resolving", "connecting", "in the TLS handshake", "connected". */
 const char *net_stream_phase(const net_stream *stream);

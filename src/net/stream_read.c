@@ -53,8 +53,8 @@ static void handshake(net_stream *s) {
   }
 }
 
-/* Decrypts into the user's room or, record by record, into the loop's scratch, which is handed out when it is full or the
- * input used up. False when there is no more to be had now. */
+/* Decrypts into the user's room or, record by record, into the loop's scratch, which is handed out when it is full or
+ * the input used up. False when there is no more to be had now. */
 static bool decrypt(net_stream *s, unsigned *records) {
   size_t size = 0, filled = 0;
   uint8_t *to = room(s, &size);

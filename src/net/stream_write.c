@@ -3,8 +3,8 @@
 
 #include "net/stream_private.h"
 
-/* What was written waits in `plain` (without TLS: in wire.out) until the end of the turn, so that many small frames share
- * a record and a system call. */
+/* What was written waits in `plain` (without TLS: in wire.out) until the end of the turn, so that many small frames
+ * share a record and a system call. */
 static buf *input(net_stream *s) { return s->tls ? &s->plain : &s->wire.out; }
 
 static size_t pending(const net_stream *s) { return s->plain.size + s->wire.out.size + s->writing.size; }

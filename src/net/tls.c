@@ -230,7 +230,8 @@ static const char *advice(long verify) {
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
   case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
   case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* an issuer of the same name with another key: yesterday's CA file */
-    return "If you trust its issuer, name the issuer's certificate as a CA file; otherwise somebody may be listening in.";
+    return "If you trust its issuer, name the issuer's certificate as a CA file; otherwise somebody may be listening "
+           "in.";
   default: return "Somebody may be listening in.";
   }
 }
@@ -250,8 +251,8 @@ genai_status tls_explain(SSL *ssl, bool handshake, const char *host, int port, g
   const char *reason = ERR_reason_error_string(code);
   if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) return error_memory(error);
   if (handshake && verify != X509_V_OK && !SSL_is_server(ssl) && (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER))
-    return error_set(error, GENAI_ERROR_CERTIFICATE, "The certificate of %s port %d was not accepted: %s. %s", host, port,
-                     X509_verify_cert_error_string(verify), advice(verify));
+    return error_set(error, GENAI_ERROR_CERTIFICATE, "The certificate of %s port %d was not accepted: %s. %s", host,
+                     port, X509_verify_cert_error_string(verify), advice(verify));
   if (handshake && is_not_tls(code))
     return error_set(error, GENAI_ERROR_TLS,
                      SSL_is_server(ssl) ? "%s port %d did not speak TLS." :

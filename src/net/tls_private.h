@@ -29,7 +29,9 @@ genai_status tls_explain_eof(SSL *ssl, const char *host, int port, genai_error *
 typedef struct tls_sessions tls_sessions;
 tls_sessions *tls_sessions_new(void); /* NULL when memory is out */
 void tls_sessions_free(tls_sessions *sessions);
-void tls_sessions_put(tls_sessions *sessions, const char *name, int port, SSL_SESSION *session); /* takes it over */
-SSL_SESSION *tls_sessions_take(tls_sessions *sessions, const char *name, int port);              /* NULL, or the caller's */
+/* Takes the session over. */
+void tls_sessions_put(tls_sessions *sessions, const char *name, int port, SSL_SESSION *session);
+/* NULL, or the caller's. */
+SSL_SESSION *tls_sessions_take(tls_sessions *sessions, const char *name, int port);
 
 #endif

@@ -89,10 +89,11 @@ static void doomed(net_turn *turn) {
     return;
   }
   if (ws->doomed == GENAI_ERROR_CLOSED)
-    error_set(&error, GENAI_ERROR_CLOSED, "The connection to %s port %d was closed before it was open.", ws->host, ws->port);
-  else
-    error_set(&error, ws->doomed, "The operating system has no random bytes for the connection to %s port %d.", ws->host,
+    error_set(&error, GENAI_ERROR_CLOSED, "The connection to %s port %d was closed before it was open.", ws->host,
               ws->port);
+  else
+    error_set(&error, ws->doomed, "The operating system has no random bytes for the connection to %s port %d.",
+              ws->host, ws->port);
   leave(ws, &error);
 }
 
@@ -259,7 +260,8 @@ static void on_end(void *user, const genai_error *from) {
     return;
   }
   if (error.status == GENAI_OK)
-    lost(ws, &error, ws->state == NET_WS_OPEN ? "without a WebSocket close" : "before it answered the WebSocket upgrade");
+    lost(ws, &error,
+         ws->state == NET_WS_OPEN ? "without a WebSocket close" : "before it answered the WebSocket upgrade");
   if (error.status == GENAI_ERROR_LOST) error.close_code = WS_CODE_LOST;
   leave(ws, &error);
 }
@@ -300,7 +302,7 @@ static genai_status write_request(net_ws *ws, const net_ws_params *params, genai
 genai_status net_ws_connect(net_ws **out, net_loop *loop, const net_ws_params *params, const net_ws_events *events,
                             void *user, genai_error *error) {
   static const net_stream_events stream_events = {
-      .ready = on_ready, .data = on_data, .room = on_room, .room_filled = on_room_filled, .writable = on_writable, .end = on_end};
+      on_ready, on_data, on_room, on_room_filled, on_writable, on_end};
   size_t host_size = strlen(params->target.host) + 1;
   *out = NULL;
   net_ws *ws = mem_zalloc(sizeof *ws + host_size);

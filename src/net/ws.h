@@ -21,9 +21,11 @@ typedef struct net_ws_events {
   /* The peer's close frame (our answer to it is sent by net_ws itself). `end` follows. */
   void (*close)(void *user, int code, const char *reason, size_t size);
   /* The end, exactly once, the last call.
-   *  GENAI_OK: close frames were exchanged; GENAI_ERROR_HTTP: the upgrade was refused (error->http_status, the body, capped
-   *  at 1 KB, in the sentence); GENAI_ERROR_LOST: TCP or TLS ended without a close frame; others as of net_stream and the
-   *  decoder (after which a close frame with the fitting code was sent). */
+   *  GENAI_OK: close frames were exchanged (error->close_code and close_reason as they came); GENAI_ERROR_HTTP: the
+   *  upgrade was refused (error->http_status; the sentence quotes the body's first 1 KB); GENAI_ERROR_LOST: TCP or TLS
+   *  ended without a close frame (close_code 1006); GENAI_ERROR_TIMEOUT: net_ws_close had no answer within its linger_ms;
+   *  GENAI_ERROR_CLOSED: net_ws_close before `open`; others as of net_stream and the decoder, after which a close frame
+   *  with the fitting code was sent. */
   void (*end)(void *user, const genai_error *error);
 } net_ws_events;
 
@@ -38,8 +40,8 @@ typedef struct net_ws_params {
 /* Starts to connect; events follow, never from inside this call. */
 genai_status net_ws_connect(net_ws **ws, net_loop *loop, const net_ws_params *params, const net_ws_events *events,
                             void *user, genai_error *error);
-/* Takes a message (one text frame, freshly masked) when the one before has left and the stream has room: holds a reference
- * to it and returns true; false: wait for `writable`. Many small messages may be taken in one loop turn. */
+/* Takes a message (one text frame, freshly masked) when the one before has left and the stream has room: holds a
+ * reference to it and returns true; false: wait for `writable`. Many small messages may be taken in one loop turn. */
 bool net_ws_send(net_ws *ws, payload *message);
 /* Whether everything taken has been handed to the kernel. */
 bool net_ws_flushed(const net_ws *ws);

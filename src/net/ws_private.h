@@ -1,4 +1,5 @@
-/* The inside of a WebSocket connection: life and receiving (ws.c), sending (ws_send.c), a refused upgrade (ws_refusal.c). */
+/* The inside of a WebSocket connection: life and receiving (ws.c), sending (ws_send.c), a refused upgrade
+ * (ws_refusal.c). */
 #ifndef GENAI_SRC_NET_WS_PRIVATE_H
 #define GENAI_SRC_NET_WS_PRIVATE_H
 

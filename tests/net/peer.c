@@ -74,7 +74,8 @@ peer *peer_new(void (*serve)(peer_io *io, void *argument), void *argument, const
   p->port = ntohs(a.sin_port);
   if (cert) {
     p->context = SSL_CTX_new(TLS_server_method());
-    if (SSL_CTX_use_certificate(p->context, cert->x509) != 1 || SSL_CTX_use_PrivateKey(p->context, cert->key) != 1) abort();
+    if (SSL_CTX_use_certificate(p->context, cert->x509) != 1 || SSL_CTX_use_PrivateKey(p->context, cert->key) != 1)
+      abort();
   }
   if (pthread_create(&p->thread, NULL, accept_all, p)) abort();
   return p;
@@ -106,9 +107,11 @@ bool peer_read(peer_io *io, void *out, size_t size) {
 }
 
 bool peer_write(peer_io *io, const void *data, size_t size) {
+  size_t most = io->piece ? io->piece : 1 << 20;
   for (size_t at = 0; at < size;) {
-    int part = size - at < 1 << 20 ? (int)(size - at) : 1 << 20;
-    ssize_t n = io->ssl ? SSL_write(io->ssl, (const char *)data + at, part) : write(io->fd, (const char *)data + at, (size_t)part);
+    int part = (int)(size - at < most ? size - at : most);
+    ssize_t n = io->ssl ? SSL_write(io->ssl, (const char *)data + at, part)
+                        : write(io->fd, (const char *)data + at, (size_t)part);
     if (n <= 0) return false;
     at += (size_t)n;
   }
@@ -138,20 +141,25 @@ bool peer_read_head(peer_io *io, char *head, size_t size) {
   return false;
 }
 
-bool peer_upgrade(peer_io *io) {
+bool peer_upgrade_answer(const char *head, char *out, size_t size) {
   static const char name[] = "\r\nSec-WebSocket-Key: ";
-  char head[8192], text[128], accepted[64], answer[256];
+  char text[128], accepted[64];
   unsigned char digest[20];
-  if (!peer_read_head(io, head, sizeof head)) return false;
   const char *key = strstr(head, name);
   if (!key) return false;
   snprintf(text, sizeof text, "%.24s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key + strlen(name));
   SHA1((unsigned char *)text, strlen(text), digest);
   EVP_EncodeBlock((unsigned char *)accepted, digest, 20);
-  snprintf(answer, sizeof answer,
-           "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+  snprintf(out, size,
+           "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+           "%s\r\n\r\n",
            accepted);
-  return peer_text(io, answer);
+  return true;
+}
+
+bool peer_upgrade(peer_io *io) {
+  char head[8192], answer[256];
+  return peer_read_head(io, head, sizeof head) && peer_upgrade_answer(head, answer, sizeof answer) && peer_text(io, answer);
 }
 
 bool peer_frame(peer_io *io, uint8_t first, const void *data, size_t size) {

@@ -16,9 +16,10 @@ typedef struct gate {
   int count;
 } gate;
 
-#define GATE_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
-void gate_open(gate *g);                /* count + 1 */
-bool gate_wait(gate *g, int count);     /* until the count is reached; false after the limit */
+#define GATE_INIT \
+  { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 }
+void gate_open(gate *g);            /* count + 1 */
+bool gate_wait(gate *g, int count); /* until the count is reached; false after the limit */
 bool gate_wait_ms(gate *g, int count, int ms);
 int gate_count(gate *g);
 
@@ -27,11 +28,12 @@ void rig_on_loop(net_loop *loop, void (*run)(void *argument), void *argument);
 
 void rig_sleep_us(long us); /* only to let the world go on, never to wait for an event */
 
-void rig_settle(net_loop *loop);   /* returns when what runs on the loop now has run to its end */
+void rig_settle(net_loop *loop); /* returns when what runs on the loop now has run to its end */
 
 /* From now on the n-th allocation of the library fails (n from 1; 0: none), on whichever thread. */
 void rig_fail_alloc(long n);
-/* The standard allocator again. Returns how many allocations were asked for; *alive (may be NULL): how many are not freed. */
+/* The standard allocator again. Returns how many allocations were asked for; *alive (may be NULL): how many are not
+ * freed. */
 long rig_fail_stop(long *alive);
 
 /* A file with this text; its path lasts until the next call. */

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,7 +79,8 @@ typedef struct dial {
   gate done;
 } dial;
 
-#define DIAL(...) {.done = GATE_INIT, __VA_ARGS__}
+#define DIAL(...) \
+  { .done = GATE_INIT, __VA_ARGS__ }
 
 static void look_at_socket(dial *d) {
   uv_os_fd_t fd;
@@ -175,7 +176,8 @@ static void test_a_refused_port(void **state) {
   assert_int_equal(one.error.os_error, ECONNREFUSED);
   snprintf(text, sizeof text, "Could not connect to name.example port %d: connection refused.", port);
   assert_string_equal(one.error.message, text);
-  snprintf(text, sizeof text, "Could not connect to pair.example port %d: connection refused (tried 2 addresses).", port);
+  snprintf(text, sizeof text, "Could not connect to pair.example port %d: connection refused (tried 2 addresses).",
+           port);
   assert_string_equal(two.error.message, text);
 }
 

@@ -145,7 +145,11 @@ static void queue_all(void *argument) {
 
 static void test_a_turn_ends_before_the_next_begins(void **state) {
   (void)state;
-  turns t = {.loop = new_loop(), .first = {.run = run_first}, .second = {.run = run_second}, .task = {.run = run_later}, .done = GATE_INIT};
+  turns t = {.loop = new_loop(),
+             .first = {.run = run_first},
+             .second = {.run = run_second},
+             .task = {.run = run_later},
+             .done = GATE_INIT};
   rig_on_loop(t.loop, queue_all, &t);
   assert_true(gate_wait(&t.done, 1));
   net_loop_free(t.loop);
@@ -208,7 +212,8 @@ static void check_mask(void *argument) {
   sigset_t mask;
   bool *all = argument;
   pthread_sigmask(SIG_SETMASK, NULL, &mask);
-  *all = sigismember(&mask, SIGPIPE) && sigismember(&mask, SIGTERM) && sigismember(&mask, SIGCHLD) && sigismember(&mask, SIGINT);
+  *all = sigismember(&mask, SIGPIPE) && sigismember(&mask, SIGTERM) && sigismember(&mask, SIGCHLD) &&
+         sigismember(&mask, SIGINT);
 }
 
 static void test_the_thread_takes_no_signals(void **state) {

@@ -48,7 +48,8 @@ static void ask_and_cancel(void *user) {
   cancel(user);
 }
 
-#define QUERY(...) {.port = 443, .done = GATE_INIT, __VA_ARGS__}
+#define QUERY(...) \
+  { .port = 443, .done = GATE_INIT, __VA_ARGS__ }
 
 static void run(query *q) {
   rig_on_loop(loop, ask, q);
@@ -62,8 +63,10 @@ static const char *text_of(const net_address *a) {
   static char text[4][INET6_ADDRSTRLEN];
   static int next;
   char *out = text[next++ & 3];
-  if (a->any.sa_family == AF_INET6) inet_ntop(AF_INET6, &a->ip6.sin6_addr, out, INET6_ADDRSTRLEN);
-  else inet_ntop(AF_INET, &a->ip4.sin_addr, out, INET6_ADDRSTRLEN);
+  if (a->any.sa_family == AF_INET6)
+    inet_ntop(AF_INET6, &a->ip6.sin6_addr, out, INET6_ADDRSTRLEN);
+  else
+    inet_ntop(AF_INET, &a->ip4.sin_addr, out, INET6_ADDRSTRLEN);
   return out;
 }
 
@@ -95,7 +98,11 @@ static void test_families_alternate(void **state) {
 
 static void test_failures_are_sentences(void **state) {
   (void)state;
-  static const struct { const char *host; int os_error; const char *text; } cases[] = {
+  static const struct {
+    const char *host;
+    int os_error;
+    const char *text;
+  } cases[] = {
       {"unknown.example", 0, "The host name unknown.example could not be resolved: Name or service not known."},
       {"again.example", 0, "The host name again.example could not be resolved: Temporary failure in name resolution."},
       {"system.example", EMFILE, "The host name system.example could not be resolved: too many open files."},
@@ -110,9 +117,7 @@ static void test_failures_are_sentences(void **state) {
   }
 }
 
-static void unblock(void) {
-  gate_open(&fake_dns_go);
-}
+static void unblock(void) { gate_open(&fake_dns_go); }
 
 static void block(void) {
   fake_dns_go = (gate)GATE_INIT;
@@ -169,7 +174,7 @@ static void test_the_queue_has_an_end(void **state) {
   enum { THREADS = 16, QUEUE = 1024, ALL = THREADS + QUEUE };
   block();
   query *all = calloc(ALL + 1, sizeof *all);
-  char (*names)[32] = calloc(ALL + 1, sizeof *names);
+  char(*names)[32] = calloc(ALL + 1, sizeof *names);
   for (int i = 0; i <= ALL; i++) {
     snprintf(names[i], sizeof names[i], "block-%d.example", i);
     all[i] = (query)QUERY(.host = names[i]);
@@ -194,7 +199,8 @@ static void test_the_queue_has_an_end(void **state) {
 static void test_the_end_does_not_wait_for_a_blocked_lookup(void **state) {
   (void)state;
   block();
-  query stuck[3] = {QUERY(.host = "block-a.example"), QUERY(.host = "block-b.example"), QUERY(.host = "block-c.example")};
+  query stuck[3] = {QUERY(.host = "block-a.example"), QUERY(.host = "block-b.example"),
+                    QUERY(.host = "block-c.example")};
   for (int i = 0; i < 3; i++) rig_on_loop(loop, ask, &stuck[i]);
   assert_true(gate_wait(&fake_dns_waiting, 3));
   for (int i = 0; i < 3; i++) rig_on_loop(loop, cancel, &stuck[i]);

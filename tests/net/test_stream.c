@@ -1,6 +1,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,8 +23,8 @@ enum { LARGE = 20 * 1024 * 1024 };
 
 static pki_cert ca, leaf;
 static char ca_path[64];
-static net_loop *loop;        /* of the clients */
-static net_loop *other_loop;  /* of the servers */
+static net_loop *loop;       /* of the clients */
+static net_loop *other_loop; /* of the servers */
 
 static uint8_t pattern(size_t at) { return (uint8_t)(at * 2654435761u >> 13 ^ at); }
 
@@ -47,17 +48,17 @@ typedef struct end {
   net_tls *tls;
   int port;
   const char *host;
-  bool echo;            /* write back what comes */
-  size_t send, sent;    /* bytes of the pattern to write, and written */
-  size_t take;          /* at most so many bytes a `data`; resumed by a task. 0: all */
-  int abort_at;         /* abort at this event (1: the first); 0: never */
+  bool echo;         /* write back what comes */
+  size_t send, sent; /* bytes of the pattern to write, and written */
+  size_t take;       /* at most so many bytes a `data`; resumed by a task. 0: all */
+  int abort_at;      /* abort at this event (1: the first); 0: never */
   bool reset;
-  size_t got, expect;   /* `complete` opens when so many came */
-  bool wrong;           /* what came was not the pattern */
-  bool text_only;       /* what comes is no pattern: keep its beginning */
+  size_t got, expect; /* `complete` opens when so many came */
+  bool wrong;         /* what came was not the pattern */
+  bool text_only;     /* what comes is no pattern: keep its beginning */
   char text[256];
   int events;
-  uint8_t *room;        /* offered while `use_room` */
+  uint8_t *room; /* offered while `use_room` */
   size_t room_size, room_bytes;
   genai_status connect_status;
   genai_error error;
@@ -168,7 +169,8 @@ static void close_end(void *user) {
 
 static void abort_end(void *user) { net_stream_abort(((end *)user)->stream, ((end *)user)->reset); }
 
-#define END(...) {.ready = GATE_INIT, .ended = GATE_INIT, .complete = GATE_INIT, .aborted = GATE_INIT, __VA_ARGS__}
+#define END(...) \
+  { .ready = GATE_INIT, .ended = GATE_INIT, .complete = GATE_INIT, .aborted = GATE_INIT, __VA_ARGS__ }
 
 /* ---- the server side of ours ---- */
 
@@ -206,7 +208,8 @@ static void server_stop(server *s) {
   net_tls_drop(s->tls);
 }
 
-#define SERVER(...) {.end = END(__VA_ARGS__)}
+#define SERVER(...) \
+  { .end = END(__VA_ARGS__) }
 
 /* Both directions at once, then an orderly close by the client. */
 static void exchange(bool tls, size_t up, size_t down, size_t take, size_t room) {
@@ -235,14 +238,44 @@ static void exchange(bool tls, size_t up, size_t down, size_t take, size_t room)
   free(c.room);
 }
 
-static void test_small_exchange(void **state) { (void)state; exchange(false, 10, 20, 0, 0); exchange(true, 10, 20, 0, 0); }
-static void test_silent_connection(void **state) { (void)state; exchange(false, 0, 0, 0, 0); exchange(true, 0, 0, 0, 0); }
-static void test_large_both_ways_plain(void **state) { (void)state; exchange(false, LARGE, LARGE, 0, 0); }
-static void test_large_both_ways_tls(void **state) { (void)state; exchange(true, LARGE, LARGE, 0, 0); }
-static void test_pausing(void **state) { (void)state; exchange(false, 3000000, 3000000, 7001, 0); exchange(true, 3000000, 3000000, 7001, 0); }
-static void test_pausing_after_each_byte(void **state) { (void)state; exchange(false, 3000, 3000, 1, 0); exchange(true, 3000, 3000, 1, 0); }
-static void test_reading_into_room(void **state) { (void)state; exchange(false, 10, LARGE, 0, 300000); exchange(true, 10, LARGE, 0, 300000); }
-static void test_pausing_in_room(void **state) { (void)state; exchange(false, 10, 3000000, 1, 9000); exchange(true, 10, 3000000, 1, 9000); }
+static void test_small_exchange(void **state) {
+  (void)state;
+  exchange(false, 10, 20, 0, 0);
+  exchange(true, 10, 20, 0, 0);
+}
+static void test_silent_connection(void **state) {
+  (void)state;
+  exchange(false, 0, 0, 0, 0);
+  exchange(true, 0, 0, 0, 0);
+}
+static void test_large_both_ways_plain(void **state) {
+  (void)state;
+  exchange(false, LARGE, LARGE, 0, 0);
+}
+static void test_large_both_ways_tls(void **state) {
+  (void)state;
+  exchange(true, LARGE, LARGE, 0, 0);
+}
+static void test_pausing(void **state) {
+  (void)state;
+  exchange(false, 3000000, 3000000, 7001, 0);
+  exchange(true, 3000000, 3000000, 7001, 0);
+}
+static void test_pausing_after_each_byte(void **state) {
+  (void)state;
+  exchange(false, 3000, 3000, 1, 0);
+  exchange(true, 3000, 3000, 1, 0);
+}
+static void test_reading_into_room(void **state) {
+  (void)state;
+  exchange(false, 10, LARGE, 0, 300000);
+  exchange(true, 10, LARGE, 0, 300000);
+}
+static void test_pausing_in_room(void **state) {
+  (void)state;
+  exchange(false, 10, 3000000, 1, 9000);
+  exchange(true, 10, 3000000, 1, 9000);
+}
 
 /* ---- odd peers ---- */
 
@@ -259,8 +292,10 @@ static void one_byte_pieces(peer_io *io, void *argument) {
     uint8_t byte = pattern(i);
     peer_write(io, &byte, 1);
   }
-  if (io->ssl) SSL_shutdown(io->ssl);
-  else shutdown(io->fd, SHUT_WR);
+  if (io->ssl)
+    SSL_shutdown(io->ssl);
+  else
+    shutdown(io->fd, SHUT_WR);
   peer_drain(io);
 }
 
@@ -298,8 +333,10 @@ static void test_lost(void **state) {
     if (tls || reset) {
       assert_int_equal(c.error.status, GENAI_ERROR_LOST);
       assert_non_null(strstr(c.error.message, place));
-      if (reset) assert_int_equal(c.error.os_error, ECONNRESET);
-      else assert_non_null(strstr(c.error.message, "without a TLS close"));
+      if (reset)
+        assert_int_equal(c.error.os_error, ECONNRESET);
+      else
+        assert_non_null(strstr(c.error.message, "without a TLS close"));
     } else {
       assert_int_equal(c.error.status, GENAI_OK);
     }
@@ -375,9 +412,10 @@ static void test_a_peer_without_tls(void **state) {
     end c = END(.tls = client_tls());
     run_client(&c, p);
     assert_int_equal(c.error.status, GENAI_ERROR_TLS);
-    assert_non_null(strstr(c.error.message, kind == 0   ? "did not answer with TLS; is it a plain http or ws server?"
-                                            : kind == 1 ? "ended the connection in the TLS handshake; is it a TLS server?"
-                                                        : "connection reset by peer"));
+    assert_non_null(strstr(c.error.message, kind == 0 ? "did not answer with TLS; is it a plain http or ws server?"
+                                            : kind == 1
+                                                ? "ended the connection in the TLS handshake; is it a TLS server?"
+                                                : "connection reset by peer"));
     assert_int_equal(gate_count(&c.ready), 0);
     peer_free(p);
     net_tls_drop(c.tls);
@@ -538,6 +576,90 @@ static void test_abort_in_every_phase(void **state) {
   net_tls_drop(tls);
 }
 
+/* ---- a guest in its host's process, and a good neighbour on its loop ---- */
+
+enum { FDS = 256 };
+
+static void open_fds(int flags[FDS]) {
+  for (int fd = 0; fd < FDS; fd++) flags[fd] = fcntl(fd, F_GETFD);
+}
+
+static void test_descriptors_close_on_exec(void **state) {
+  (void)state;
+  int before[FDS], after[FDS], found = 0;
+  net_loop *common = loop, *common_other = other_loop;
+  open_fds(before);
+  assert_int_equal(net_loop_new(&loop, NULL), GENAI_OK);
+  assert_int_equal(net_loop_new(&other_loop, NULL), GENAI_OK);
+  server s = SERVER(.send = 1);
+  server_start(&s, true);
+  end c = END(.tls = client_tls(), .port = net_listener_port(s.listener), .expect = 1);
+  rig_on_loop(loop, connect_end, &c);
+  assert_true(gate_wait(&c.complete, 1));
+  open_fds(after);
+  for (int fd = 0; fd < FDS; fd++) {
+    if (before[fd] >= 0 || after[fd] < 0) continue;
+    found++;
+    if (!(after[fd] & FD_CLOEXEC)) fail_msg("descriptor %d stays open in a child", fd);
+  }
+  assert_true(found >= 5); /* two loops, a listener, two ends */
+  rig_on_loop(loop, close_end, &c);
+  assert_true(gate_wait(&c.ended, 1));
+  assert_true(gate_wait(&s.end.ended, 1));
+  server_stop(&s);
+  net_tls_drop(c.tls);
+  net_loop_free(loop);
+  net_loop_free(other_loop);
+  loop = common;
+  other_loop = common_other;
+  open_fds(after);
+  for (int fd = 0; fd < FDS; fd++) assert_int_equal(before[fd], after[fd]); /* and all are given back */
+}
+
+static void flood(peer_io *io, void *argument) {
+  static char data[1 << 20];
+  (void)argument;
+  while (peer_write(io, data, sizeof data)) {}
+}
+
+static void answer_each_byte(peer_io *io, void *argument) {
+  char byte;
+  (void)argument;
+  while (peer_read(io, &byte, 1) && peer_write(io, &byte, 1)) {}
+}
+
+static void send_a_byte(void *user) { assert_int_equal(net_stream_write(((end *)user)->stream, "x", 1), 1); }
+
+/* Reading as fast as a peer can write must not keep another stream of the loop waiting for long. */
+static void test_a_busy_stream_lets_others_through(void **state) {
+  (void)state;
+  for (int tls = 0; tls < 2; tls++) {
+    const pki_cert *cert = tls ? &leaf : NULL;
+    peer *busy = peer_new(flood, NULL, cert), *quiet = peer_new(answer_each_byte, NULL, cert);
+    net_tls *trust = tls ? client_tls() : NULL;
+    end b = END(.tls = trust, .port = peer_port(busy), .text_only = true);
+    rig_on_loop(loop, connect_end, &b);
+    assert_true(gate_wait(&b.ready, 1));
+    end q = END(.tls = trust, .port = peer_port(quiet), .text_only = true);
+    rig_on_loop(loop, connect_end, &q);
+    assert_true(gate_wait(&q.ready, 1));
+    uint64_t begin = net_loop_now(loop);
+    for (int i = 1; i <= 50; i++) {
+      q.expect = (size_t)i; /* the loop reads it after the task that sends */
+      rig_on_loop(loop, send_a_byte, &q);
+      assert_true(gate_wait(&q.complete, i));
+    }
+    assert_true(net_loop_now(loop) - begin < 10000);
+    assert_int_equal(gate_count(&b.ended), 0);
+    rig_on_loop(loop, abort_end, &b);
+    rig_on_loop(loop, close_end, &q);
+    assert_true(gate_wait(&q.ended, 1));
+    peer_free(busy);
+    peer_free(quiet);
+    net_tls_drop(trust);
+  }
+}
+
 /* ---- SIGPIPE ---- */
 
 static void reset_after_first(peer_io *io, void *argument) {
@@ -579,7 +701,8 @@ static void test_memory_out(void **state) {
       rig_fail_alloc(n);
       net_loop *own = NULL, *common = loop;
       end c = END(.port = peer_port(p), .send = 1000);
-      genai_status status = tls ? net_tls_client_new(&c.tls, &(net_tls_options){.ca_file = ca_path}, &c.error) : GENAI_OK;
+      genai_status status =
+          tls ? net_tls_client_new(&c.tls, &(net_tls_options){.ca_file = ca_path}, &c.error) : GENAI_OK;
       if (!status) status = net_loop_new(&own, &c.error);
       if (!status) {
         loop = own;
@@ -596,8 +719,10 @@ static void test_memory_out(void **state) {
       bool reached = rig_fail_stop(&alive) >= n;
       assert_int_equal(alive, 0);
       /* A failed allocation inside OpenSSL's BIO is a TLS failure, one for writing is tried once more. */
-      if (status == GENAI_OK) assert_int_equal(c.got, 2000);
-      else if (!reached || (status != GENAI_ERROR_MEMORY && status != GENAI_ERROR_TLS)) fail_msg("allocation %ld: %s", n, c.error.message);
+      if (status == GENAI_OK)
+        assert_int_equal(c.got, 2000);
+      else if (!reached || (status != GENAI_ERROR_MEMORY && status != GENAI_ERROR_TLS))
+        fail_msg("allocation %ld: %s", n, c.error.message);
       if (!reached) break;
     }
     peer_free(p);
@@ -643,6 +768,8 @@ int main(void) {
       cmocka_unit_test(test_close_before_it_is_open),
       cmocka_unit_test(test_abort_in_every_event),
       cmocka_unit_test(test_abort_in_every_phase),
+      cmocka_unit_test(test_descriptors_close_on_exec),
+      cmocka_unit_test(test_a_busy_stream_lets_others_through),
       cmocka_unit_test(test_sigpipe),
       cmocka_unit_test(test_memory_out),
   };

@@ -34,7 +34,8 @@ typedef struct visit {
   gate ended;
 } visit;
 
-#define VISIT(...) {.host = "127.0.0.1", .ended = GATE_INIT, __VA_ARGS__}
+#define VISIT(...) \
+  { .host = "127.0.0.1", .ended = GATE_INIT, __VA_ARGS__ }
 
 static void on_ready(void *user) {
   visit *v = user;
@@ -103,11 +104,13 @@ static void test_certificates(void **state) {
       {"DNS:service.example", "127.0.0.1", "service.example", 1, 0, 10, NULL},
       {"DNS:service.example", "127.0.0.1", "service.example.", 1, 0, 10, NULL},
       {"DNS:*.service.example", "127.0.0.1", "a.service.example", 1, 0, 10, NULL},
-      {"IP:127.0.0.1", "127.0.0.1", NULL, 1, -10, -5, "certificate has expired. If it should be valid today, check this machine's clock."},
+      {"IP:127.0.0.1", "127.0.0.1", NULL, 1, -10, -5,
+       "certificate has expired. If it should be valid today, check this machine's clock."},
       {"IP:127.0.0.1", "127.0.0.1", NULL, 1, 5, 10, "certificate is not yet valid. If it should be valid today"},
       {"IP:127.0.0.1", "127.0.0.1", NULL, 0, 0, 10, "self-signed certificate. If you trust its issuer"},
       {"IP:127.0.0.1", "127.0.0.1", NULL, 2, 0, 10, "unable to get local issuer certificate. If you trust its issuer"},
-      {"DNS:other.example", "127.0.0.1", "service.example", 1, 0, 10, "hostname mismatch. It was issued for another name"},
+      {"DNS:other.example", "127.0.0.1", "service.example", 1, 0, 10,
+       "hostname mismatch. It was issued for another name"},
       {"DNS:a*.service.example", "127.0.0.1", "ab.service.example", 1, 0, 10, "hostname mismatch"},
       {"DNS:*.service.example", "127.0.0.1", "b.a.service.example", 1, 0, 10, "hostname mismatch"},
       {"DNS:localhost", "127.0.0.1", NULL, 1, 0, 10, "IP address mismatch. It was issued for another name"},
@@ -212,8 +215,10 @@ static void test_versions(void **state) {
     visit v = VISIT(.tls = tls);
     run_own(&v, &s, &port);
     assert_int_equal(v.error.status, i ? GENAI_OK : GENAI_ERROR_TLS);
-    if (i) assert_int_equal(v.version, versions[i]);
-    else assert_memory_equal(v.error.message, "The TLS handshake with 127.0.0.1 port", 37);
+    if (i)
+      assert_int_equal(v.version, versions[i]);
+    else
+      assert_memory_equal(v.error.message, "The TLS handshake with 127.0.0.1 port", 37);
     net_tls_drop(tls);
     SSL_CTX_free(s.context);
   }
@@ -233,7 +238,8 @@ static void test_sessions_are_resumed(void **state) {
     own_server s = {NULL, versions[i]};
     own_server_start(&s);
     peer *p = peer_new(serve_tls, &s, NULL);
-    net_tls *tls = client((net_tls_options){.ca_file = ca_path}), *other = client((net_tls_options){.ca_file = ca_path});
+    net_tls *tls = client((net_tls_options){.ca_file = ca_path}),
+            *other = client((net_tls_options){.ca_file = ca_path});
     visit v;
     visit_again(&v, p, tls, NULL);
     assert_false(v.resumed);
@@ -324,7 +330,8 @@ static void test_files_that_hold_no_certificates(void **state) {
   assert_non_null(strstr(error.message, rubbish));
   assert_null(tls);
   unlink(rubbish);
-  assert_int_equal(net_tls_client_new(&tls, &(net_tls_options){.ca_file = "/missing"}, &error), GENAI_ERROR_CERTIFICATE);
+  assert_int_equal(net_tls_client_new(&tls, &(net_tls_options){.ca_file = "/missing"}, &error),
+                   GENAI_ERROR_CERTIFICATE);
   assert_memory_equal(error.message, "The file of trusted certificates /missing could not be read:", 60);
   assert_int_equal(net_tls_server_new(&tls, leaf.chain_pem, ca.key_pem, &error), GENAI_ERROR_TLS);
   assert_int_equal(net_tls_server_new(&tls, "", leaf.key_pem, &error), GENAI_ERROR_TLS);

@@ -16,7 +16,14 @@
 #include "rig.h"
 
 enum { CEILING = 64 * 1024 * 1024, LARGE = 20 * 1024 * 1024 };
-enum { FIN = 0x80, TEXT = FIN | WS_TEXT, BINARY = FIN | WS_BINARY, CLOSE = FIN | WS_CLOSE, PING = FIN | WS_PING, PONG = FIN | WS_PONG };
+enum {
+  FIN = 0x80,
+  TEXT = FIN | WS_TEXT,
+  BINARY = FIN | WS_BINARY,
+  CLOSE = FIN | WS_CLOSE,
+  PING = FIN | WS_PING,
+  PONG = FIN | WS_PONG
+};
 
 static pki_cert ca, leaf;
 static char ca_path[64];
@@ -33,13 +40,13 @@ typedef struct client {
   size_t header_count, ceiling;
   payload **to_send; /* sent in this order from `open` on */
   size_t send_count, sent;
-  bool pause;        /* after each message; resumed by a task */
+  bool pause; /* after each message; resumed by a task */
   int abort_at, events;
   const char *phase; /* before the abort */
 
   size_t messages, bytes;
-  uint64_t hash;     /* of all messages */
-  ws_opcode opcode;  /* of the last one */
+  uint64_t hash;    /* of all messages */
+  ws_opcode opcode; /* of the last one */
   char last[256];
   int close_code;
   char close_reason[128];
@@ -49,8 +56,11 @@ typedef struct client {
   gate opened, got, ponged, closed, ended, aborted;
 } client;
 
-#define CLIENT(...) {.opened = GATE_INIT, .got = GATE_INIT, .ponged = GATE_INIT, .closed = GATE_INIT, .ended = GATE_INIT, \
-                     .aborted = GATE_INIT, __VA_ARGS__}
+#define CLIENT(...)                                                                                      \
+  {                                                                                                      \
+    .opened = GATE_INIT, .got = GATE_INIT, .ponged = GATE_INIT, .closed = GATE_INIT, .ended = GATE_INIT, \
+    .aborted = GATE_INIT, __VA_ARGS__                                                                    \
+  }
 
 static uint64_t hash_bytes(uint64_t hash, const uint8_t *data, size_t size) {
   for (size_t i = 0; i < size; i++) hash = (hash ^ data[i]) * 1099511628211u;
@@ -121,7 +131,8 @@ static void connect_client(void *user) {
   client *c = user;
   net_ws_params params = {.target = {.host = "127.0.0.1", .port = c->port, .tls = c->tls},
                           .request_target = c->target ? c->target : "/ws?key=SECRET-KEY-0123456789",
-                          .headers = c->headers, .header_count = c->header_count,
+                          .headers = c->headers,
+                          .header_count = c->header_count,
                           .message_max = c->ceiling ? c->ceiling : CEILING};
   c->task.run = resume;
   c->connect_status = net_ws_connect(&c->ws, loop, &params, &events, c, &c->error);
@@ -185,7 +196,8 @@ static void echo(peer_io *io, void *argument) {
 
 static void test_echo(void **state) {
   (void)state;
-  static const size_t sizes[] = {0, 1, 2, 125, 126, 127, 4000, 16383, 16384, 32767, 32768, 65535, 65536, 65537, 300000, LARGE, 5};
+  static const size_t sizes[] = {0,     1,     2,     125,   126,   127,    4000,  16383, 16384,
+                                 32767, 32768, 65535, 65536, 65537, 300000, LARGE, 5};
   enum { COUNT = sizeof sizes / sizeof *sizes };
   payload *messages[COUNT];
   uint64_t hash = 0;
@@ -197,7 +209,8 @@ static void test_echo(void **state) {
   }
   for (int kind = 0; kind < 4; kind++) {
     peer *p = peer_new(echo, NULL, kind & 1 ? &leaf : NULL);
-    client c = CLIENT(.tls = kind & 1 ? client_tls() : NULL, .to_send = messages, .send_count = COUNT, .pause = kind & 2);
+    client c =
+        CLIENT(.tls = kind & 1 ? client_tls() : NULL, .to_send = messages, .send_count = COUNT, .pause = kind & 2);
     start(&c, p);
     assert_true(gate_wait(&c.got, COUNT));
     assert_int_equal(c.bytes, bytes);
@@ -249,7 +262,7 @@ typedef struct script {
   size_t answer_size;
   int answer_first;
   int pongs;
-  uint8_t pong[200];   /* the last one */
+  uint8_t pong[200]; /* the last one */
   size_t pong_size;
   char head[4096];
 } script;
@@ -302,7 +315,8 @@ static void test_fragments_and_pings(void **state) {
     client c = CLIENT(.pause = false);
     run_script(&s, &c, tls);
     assert_int_equal(c.messages, 2);
-    assert_true(c.hash == hash_bytes(hash_bytes(0, (const uint8_t *)"one \xC3\xA4 two three", 16), (const uint8_t *)"\xFF\xFE", 2));
+    assert_true(c.hash == hash_bytes(hash_bytes(0, (const uint8_t *)"one \xC3\xA4 two three", 16),
+                                     (const uint8_t *)"\xFF\xFE", 2));
     assert_int_equal(c.opcode, WS_BINARY);
     assert_int_equal(gate_count(&c.ponged), 1);
     assert_in_range(s.pongs, 1, 2);
@@ -319,7 +333,8 @@ static void play_bytes(peer_io *io, const void *argument) {
 
 static void test_one_byte_pieces(void **state) {
   (void)state;
-  static const char frames[] = "\x81\x05Hello\x82\x03" "abc\x89\x02hi\x81\x7E\x00\x00"; /* the last length is not the shortest */
+  static const char frames[] = "\x81\x05Hello\x82\x03"
+                               "abc\x89\x02hi\x81\x7E\x00\x00"; /* the last length is not the shortest */
   script s = {.play = play_bytes, .argument = frames};
   client c = CLIENT(.pause = true);
   run_script(&s, &c, true);
@@ -340,7 +355,8 @@ static void play_close(peer_io *io, const void *argument) {
 
 static void test_every_close_code(void **state) {
   (void)state;
-  static const int codes[] = {1000, 1001, 1002, 1003, WS_CODE_EMPTY, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1016, 2999, 3000, 4000, 4999};
+  static const int codes[] = {1000, 1001, 1002, 1003, WS_CODE_EMPTY, 1007, 1008, 1009, 1010,
+                              1011, 1012, 1013, 1014, 1016,          2999, 3000, 4000, 4999};
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     script s = {.play = play_close, .argument = &codes[i]};
     client c = CLIENT(.pause = false);
@@ -352,8 +368,10 @@ static void test_every_close_code(void **state) {
     assert_string_equal(c.close_reason, codes[i] == WS_CODE_EMPTY ? "" : "because of that");
     assert_string_equal(c.error.close_reason, c.close_reason);
     assert_int_equal(s.answer_first, CLOSE);
-    if (ws_code_sendable(codes[i])) assert_int_equal(answer_code(&s), codes[i]);
-    else assert_int_equal(s.answer_size, 0);
+    if (ws_code_sendable(codes[i]))
+      assert_int_equal(answer_code(&s), codes[i]);
+    else
+      assert_int_equal(s.answer_size, 0);
   }
 }
 
@@ -424,7 +442,7 @@ static void test_close_before_it_is_open(void **state) {
 typedef struct fault {
   const char *bytes;
   size_t size;
-  int code;             /* that the client answers with */
+  int code; /* that the client answers with */
   genai_status status;
   const char *text;
 } fault;
@@ -484,9 +502,12 @@ static void play_cut(peer_io *io, const void *argument) {
   char head[10] = "\x82\x7F\0\0\0\0\0\x0F\0"; /* 983,040 bytes are announced, */
   peer_frame(io, TEXT, "whole", 5);
   if (*kind) peer_write(io, head, 10), peer_write(io, data, sizeof data); /* not so many come */
-  if (*kind == 2) peer_reset(io);
-  else if (io->ssl) SSL_shutdown(io->ssl), shutdown(io->fd, SHUT_RDWR);
-  else shutdown(io->fd, SHUT_RDWR);
+  if (*kind == 2)
+    peer_reset(io);
+  else if (io->ssl)
+    SSL_shutdown(io->ssl), shutdown(io->fd, SHUT_RDWR);
+  else
+    shutdown(io->fd, SHUT_RDWR);
 }
 
 static void test_lost(void **state) {
@@ -500,8 +521,10 @@ static void test_lost(void **state) {
       assert_int_equal(c.error.status, GENAI_ERROR_LOST);
       assert_int_equal(c.error.close_code, WS_CODE_LOST);
       assert_int_equal(gate_count(&c.closed), 0);
-      if (kind == 2) assert_int_equal(c.error.os_error, ECONNRESET);
-      else assert_non_null(strstr(c.error.message, "ended the connection without a WebSocket close"));
+      if (kind == 2)
+        assert_int_equal(c.error.os_error, ECONNRESET);
+      else
+        assert_non_null(strstr(c.error.message, "ended the connection without a WebSocket close"));
     }
 }
 
@@ -558,8 +581,10 @@ static void refuse(peer_io *io, void *argument) {
     rig_sleep_us(30000);
     peer_text(io, later + 1);
   }
-  if (r->hang) peer_drain(io);
-  else if (io->ssl) SSL_shutdown(io->ssl);
+  if (r->hang)
+    peer_drain(io);
+  else if (io->ssl)
+    SSL_shutdown(io->ssl);
 }
 
 #define JSON "{\n  \"error\": {\n    \"code\": 403,\n    \"message\": \"API key not valid.\"\n  }\n}\n"
@@ -568,12 +593,14 @@ static void refuse(peer_io *io, void *argument) {
 static void test_refused_upgrades(void **state) {
   (void)state;
   static const refusal refusals[] = {
-      {"HTTP/1.1 403 Forbidden\r\nContent-Length: 74\r\n\r\n\1" JSON, 403, "HTTP status 403 Forbidden: " LINE, NULL, 1, 0},
+      {"HTTP/1.1 403 Forbidden\r\nContent-Length: 74\r\n\r\n\1" JSON, 403, "HTTP status 403 Forbidden: " LINE, NULL, 1,
+       0},
       {"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno", 401, "HTTP status 401 Unauthorized: no", NULL, 1, 0},
-      {"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n\1<html>\n lost  \n<\r\n2\r\nx>\r\n0\r\n\r\n", 404,
-       "HTTP status 404 Not Found: <html> lost <x>", NULL, 1, 0},
+      {"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n\1<html>\n lost  \n<\r\n2\r\nx>\r\n0\r\n\r\n",
+       404, "HTTP status 404 Not Found: <html> lost <x>", NULL, 1, 0},
       {"HTTP/1.1 429 Too Many Requests\r\n\r\n\1" JSON, 429, "429 Too Many Requests: " LINE, NULL, 0, 0},
-      {"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n", 500, "refused the WebSocket upgrade with HTTP status 500.", NULL, 1, 0},
+      {"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n", 500, "refused the WebSocket upgrade with HTTP status 500.", NULL,
+       1, 0},
       {"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 302, "302 Found.", NULL, 1, 0},
       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "200 OK: hello", NULL, 1, 0},
       /* It announces more than it sends: what came is told after 2 s, or at the end of the connection. */
@@ -581,10 +608,12 @@ static void test_refused_upgrades(void **state) {
       {"HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\npart", 403, "403 Forbidden: part", NULL, 0, 0},
       {"HTTP/1.1 403 Forbidden\r\nContent-Length: x\r\n\r\npart", 403, "403 Forbidden.", NULL, 1, 0},
       /* A page that repeats our own request does not carry its secrets into the error. */
-      {"HTTP/1.1 404 Not Found\r\n\r\nThe URL /ws?key=SECRET-KEY-0123456789 and Bearer TOKEN_abcdefghijkl. was not found", 404,
-       "The URL /ws?key=*** and Bearer ***. was not found", "SECRET-KEY", 0, 0},
+      {"HTTP/1.1 404 Not Found\r\n\r\nThe URL /ws?key=SECRET-KEY-0123456789 and Bearer TOKEN_abcdefghijkl. was not "
+       "found",
+       404, "The URL /ws?key=*** and Bearer ***. was not found", "SECRET-KEY", 0, 0},
       {"HTTP/1.1 403 Forbidden\r\n\r\n\xFF\xFE\x01 text", 403, "403 Forbidden: ?? text", NULL, 0, 0},
-      {"HTTP/1.1 403 Forbidden\r\n\r\n\xC3\xA4\xE2\x82\xAC text", 403, "403 Forbidden: \xC3\xA4\xE2\x82\xAC text", NULL, 0, 0},
+      {"HTTP/1.1 403 Forbidden\r\n\r\n\xC3\xA4\xE2\x82\xAC text", 403, "403 Forbidden: \xC3\xA4\xE2\x82\xAC text", NULL,
+       0, 0},
   };
   static const genai_string_pair headers[] = {{"Authorization", "Bearer TOKEN_abcdefghijkl"}};
   for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
@@ -632,8 +661,9 @@ static void test_a_refusal_without_end(void **state) {
 static void test_answers_that_are_no_upgrade(void **state) {
   (void)state;
   static const refusal answers[] = {
-      {"HTTP/1.1 101 Fine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", 0,
-       "Sec-WebSocket-Accept does not answer our key", NULL, 1, 0},
+      {"HTTP/1.1 101 Fine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+       "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+       0, "Sec-WebSocket-Accept does not answer our key", NULL, 1, 0},
       {"HTTP/1.1 101 Fine\r\nConnection: Upgrade\r\n\r\n", 0, "Upgrade header", NULL, 1, 0},
       {"SSH-2.0-OpenSSH_9.2\r\n", 0, "does not speak proper HTTP", NULL, 1, 0},
       {"HTTP/1.1 101 Fine\r\nbroken\r\n\r\n", 0, "no colon", NULL, 1, 0},
@@ -676,7 +706,8 @@ static void test_plain_to_a_tls_peer(void **state) {
   peer_free(p);
   /* OpenSSL's server may say so with an alert, or just hang up. */
   assert_true(c.error.status == GENAI_ERROR_PROTOCOL || c.error.status == GENAI_ERROR_LOST);
-  if (c.error.status == GENAI_ERROR_PROTOCOL) assert_non_null(strstr(c.error.message, "speaks TLS where plain text was expected"));
+  if (c.error.status == GENAI_ERROR_PROTOCOL)
+    assert_non_null(strstr(c.error.message, "speaks TLS where plain text was expected"));
 }
 
 static void test_bad_arguments(void **state) {
@@ -684,7 +715,8 @@ static void test_bad_arguments(void **state) {
   static const genai_string_pair bad = {"X-Bad", "a\r\nb"}, own = {"Upgrade", "x"};
   const genai_string_pair *headers[] = {&bad, &own, NULL};
   for (int i = 0; i < 3; i++) {
-    client c = CLIENT(.port = 1, .headers = headers[i], .header_count = headers[i] ? 1 : 0, .target = headers[i] ? NULL : "/a b");
+    client c = CLIENT(.port = 1, .headers = headers[i], .header_count = headers[i] ? 1 : 0,
+                      .target = headers[i] ? NULL : "/a b");
     rig_on_loop(loop, connect_client, &c);
     assert_true(c.connect_status == GENAI_ERROR_ARGUMENT || (!headers[i] && c.connect_status != GENAI_OK));
     assert_null(c.ws);
@@ -784,7 +816,8 @@ static void test_memory_out(void **state) {
       assert_int_equal(message->references, 1);
       if (!reached) assert_int_equal(status, kind ? GENAI_ERROR_HTTP : GENAI_OK);
       if (!reached) break;
-      bool expected = status == GENAI_ERROR_MEMORY || status == GENAI_ERROR_TLS || status == GENAI_OK || status == GENAI_ERROR_HTTP;
+      bool expected =
+          status == GENAI_ERROR_MEMORY || status == GENAI_ERROR_TLS || status == GENAI_OK || status == GENAI_ERROR_HTTP;
       if (!expected) fail_msg("allocation %ld: %d %s", n, status, c.error.message);
     }
     peer_free(p);
