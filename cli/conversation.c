@@ -1,5 +1,6 @@
 #include "cli/conversation.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +239,15 @@ static void take_usage(conversation *c, const genai_usage_metadata *usage) {
                (int)usage->response_token_count.value, "totalTokens", (int)usage->total_token_count.value);
 }
 
+/* How the session ends after it, a close tells. */
+static void take_error(conversation *c, const genai_live_server_error *error) {
+  const char *message = error->message != NULL ? error->message : "without a text";
+  report_event(&c->report, "serviceError", "{s:i,s:s?,s:s}", "code", (int)error->code.value, "status", error->status,
+               "message", message);
+  report_break(&c->report);
+  say("The service answered with error %d: %s", (int)error->code.value, message);
+}
+
 static void take_event(conversation *c, const genai_live_event *event) {
   if (event->kind != GENAI_LIVE_EVENT_GOING_AWAY && event->kind != GENAI_LIVE_EVENT_STALLED) return;
   report_note(&c->report, "[%s]", event->text);
@@ -256,12 +266,15 @@ static genai_status take_message(conversation *c, const genai_live_message *mess
   if (server != NULL && server->tool_call != NULL && status == GENAI_OK) status = take_calls(c, server->tool_call, error);
   if (server != NULL && server->tool_call_cancellation != NULL) report_note(&c->report, "[the calls were cancelled]");
   if (server != NULL && server->usage_metadata != NULL) take_usage(c, server->usage_metadata);
+  if (server != NULL && server->error != NULL) take_error(c, server->error);
   if (message->event != NULL) take_event(c, message->event);
   return status;
 }
 
+/* Sound on standard output whose reader went away ends as quietly as text does. */
 static conversation_result fail(conversation *c, const genai_error *error, exit_status *status) {
-  *status = report_error(&c->report, error);
+  bool unread = error->status == GENAI_ERROR_SYSTEM && error->os_error == EPIPE;
+  *status = unread ? STATUS_PIPE : report_error(&c->report, error);
   return CONVERSATION_FAILED;
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { WIDTH = 80, HANG = 24 };
+enum { WIDTH = 80, HANG = 24, DESCRIPTION_MAX = 1024 };
 
 const char help_tagline[] = "talk to Google's Gemini Live API, or be it";
 
@@ -38,27 +38,27 @@ static void wrap(FILE *file, int column, int indent, const char *text) {
   fputc('\n', file);
 }
 
-static void print_default(FILE *file, const option *o, int column) {
-  char text[160] = "";
-  if (o->choices != NULL) snprintf(text, sizeof text, "One of: %s. ", o->choices);
-  size_t used = strlen(text);
-  if (o->initial_text != NULL) snprintf(text + used, sizeof text - used, "Default: %s.", o->initial_text);
-  else if (o->initial != 0) {
-    snprintf(text + used, sizeof text - used, "Default: %g.",
-             (double)o->initial / (o->kind == OPTION_SECONDS ? 1000 : 1));
+/* The option's help with its choices and its default. */
+static void describe(const option *o, char *out, size_t size) {
+  int used = snprintf(out, size, "%s", o->help);
+  if (o->choices != NULL) used += snprintf(out + used, size - (size_t)used, " One of: %s.", o->choices);
+  if (o->initial_text != NULL) {
+    snprintf(out + used, size - (size_t)used, " Default: %s.", o->initial_text);
+  } else if (o->initial != 0) {
+    snprintf(out + used, size - (size_t)used, " Default: %g.", (double)o->initial / (o->kind == OPTION_SECONDS ? 1000 : 1));
   }
-  if (text[0] != '\0') wrap(file, column, HANG, text);
 }
 
 static void print_option(FILE *file, const option *o) {
+  char text[DESCRIPTION_MAX];
   int column = o->letter != 0 ? fprintf(file, "  -%c, --%s", o->letter, o->name) : fprintf(file, "      --%s", o->name);
   if (o->value != NULL) column += fprintf(file, " %s", o->value);
   if (column > HANG - 2) {
     fputc('\n', file);
     column = 0;
   }
-  wrap(file, column, HANG, o->help);
-  print_default(file, o, 0);
+  describe(o, text, sizeof text);
+  wrap(file, column, HANG, text);
 }
 
 static void print_entries(FILE *file, const char *title, const help_entry *entries, int indent) {
@@ -121,6 +121,7 @@ static void roff_line(FILE *file, const char *text) {
 }
 
 static void roff_option(FILE *file, const option *o) {
+  char text[DESCRIPTION_MAX];
   fputs(".TP\n", file);
   if (o->letter != 0) fprintf(file, "\\fB\\-%c\\fR, ", o->letter);
   fputs("\\fB\\-\\-", file);
@@ -132,15 +133,8 @@ static void roff_option(FILE *file, const option *o) {
     fputs("\\fR", file);
   }
   fputc('\n', file);
-  roff_line(file, o->help);
-  if (o->choices != NULL) fprintf(file, "One of: %s.\n", o->choices);
-  if (o->initial_text != NULL) {
-    fputs("Default: ", file);
-    roff(file, o->initial_text);
-    fputs(".\n", file);
-  } else if (o->initial != 0) {
-    fprintf(file, "Default: %g.\n", (double)o->initial / (o->kind == OPTION_SECONDS ? 1000 : 1));
-  }
+  describe(o, text, sizeof text);
+  roff_line(file, text);
 }
 
 static void roff_entries(FILE *file, const char *title, const help_entry *entries) {

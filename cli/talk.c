@@ -97,24 +97,38 @@ static exit_status converse(talk *t) {
 
 /* ---- the end ---- */
 
+/* "532 ms, 480 ms", as many as fit. */
+static void latency_text(const talk *t, char *out, size_t size) {
+  size_t used = (size_t)snprintf(out, size, t->latency_count > 0 ? "" : "-");
+  for (size_t i = 0; i < t->latency_count && used + 24 < size; i++) {
+    used += (size_t)snprintf(out + used, size - used, "%s%lld ms", i > 0 ? ", " : "", (long long)t->latencies[i]);
+  }
+}
+
+static void report_summary(talk *t) {
+  const conversation_totals *totals = &t->conversation.totals;
+  int64_t sent = atomic_load(&t->sender.samples_sent);
+  json_t *latencies = json_array();
+  for (size_t i = 0; i < t->latency_count; i++) json_array_append_new(latencies, json_integer(t->latencies[i]));
+  report_event(&t->conversation.report, "summary", "{s:O,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "firstAudioMs", latencies,
+               "sentSeconds", (double)sent / AUDIO_RATE_IN, "receivedSeconds",
+               (double)totals->audio_samples / AUDIO_RATE_OUT, "sentBytes", (json_int_t)sent * 2, "receivedBytes",
+               (json_int_t)totals->audio_bytes, "messages", (json_int_t)totals->messages, "messageBytes",
+               (json_int_t)totals->text_bytes, "turns", (json_int_t)totals->turns, "promptTokens",
+               (json_int_t)totals->prompt_tokens, "responseTokens", (json_int_t)totals->response_tokens, "totalTokens",
+               (json_int_t)totals->tokens);
+  json_decref(latencies);
+}
+
 static void print_table(talk *t) {
   const conversation_totals *totals = &t->conversation.totals;
-  int64_t sent = atomic_load(&t->sender.samples_sent), chunks = atomic_load(&t->sender.chunks_sent);
+  int64_t sent = atomic_load(&t->sender.samples_sent);
   report *r = &t->conversation.report;
-  json_t *latencies = json_array();
-  char latency[64] = "-";
-  if (t->latency_count > 0) snprintf(latency, sizeof latency, "%lld ms", (long long)t->latencies[0]);
-  for (size_t i = 0; i < t->latency_count; i++) json_array_append_new(latencies, json_integer(t->latencies[i]));
-  report_event(r, "summary", "{s:O,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "firstAudioMs", latencies, "sentSeconds",
-               (double)sent / AUDIO_RATE_IN, "receivedSeconds", (double)totals->audio_samples / AUDIO_RATE_OUT,
-               "sentBytes", (json_int_t)sent * 2, "receivedBytes", (json_int_t)totals->audio_bytes, "messages",
-               (json_int_t)totals->messages, "messageBytes", (json_int_t)totals->text_bytes, "turns",
-               (json_int_t)totals->turns, "promptTokens", (json_int_t)totals->prompt_tokens, "responseTokens",
-               (json_int_t)totals->response_tokens, "totalTokens", (json_int_t)totals->tokens);
-  json_decref(latencies);
-  report_note(r, "\nspeech end to first audio  %s", latency);
-  report_note(r, "audio sent                 %.2f s, %lld bytes, %lld chunks", (double)sent / AUDIO_RATE_IN,
-              (long long)sent * 2, (long long)chunks);
+  char latencies[96];
+  latency_text(t, latencies, sizeof latencies);
+  report_note(r, "\nspeech end to first audio  %s", latencies);
+  report_note(r, "audio sent                 %.2f s, %lld bytes, %lld messages", (double)sent / AUDIO_RATE_IN,
+              (long long)sent * 2, (long long)atomic_load(&t->sender.chunks_sent));
   report_note(r, "audio received             %.2f s, %llu bytes", (double)totals->audio_samples / AUDIO_RATE_OUT,
               (unsigned long long)totals->audio_bytes);
   report_note(r, "messages received          %llu, %llu bytes of JSON", (unsigned long long)totals->messages,
@@ -176,6 +190,8 @@ static exit_status hold_session(talk *t, const settings *s) {
     conversation_shut(c);
     t->sending = !sender_join(&t->sender, STUCK_MS);
   }
+  if (status == STATUS_PIPE) return status;
+  report_summary(t);
   print_table(t);
   return status;
 }
@@ -237,6 +253,6 @@ static const char *const examples[] = {
     "arecord -q -t raw -f S16_LE -r 16000 | genai-live talk --in - --rate 16000 --out - | aplay -q", NULL};
 
 const command talk_command = {
-    .name = "talk", .operands = "", .summary = "send speech from a file or pipe, get the spoken answer", .about = about,
+    .name = "talk", .operands = "--in FILE", .summary = "send speech from a file or pipe, get the spoken answer", .about = about,
     .examples = examples, .options = talk_options, .run = talk_run,
 };

@@ -1,11 +1,10 @@
 """`decode`: the service's recorded messages without loss, odd lines, positions, ceilings."""
 import json
 import re
+import subprocess
 import unittest
 
-from command import Case, COMMAND, PROJECT, SHARED, first_existing, run, same_json, skip
-
-import subprocess
+from command import Case, COMMAND, PROJECT, SHARED, first_existing, run, same_json
 
 MESSAGES = 48  # in the 19 recordings
 
@@ -38,7 +37,7 @@ class Decode(Case):
     def test_recordings_lose_nothing(self):
         folder = first_existing(PROJECT / "tests" / "recordings", SHARED / "recordings")
         if folder is None:
-            skip("tests/recordings is missing")
+            self.skipTest("the recordings are missing")
         count = 0
         for path in sorted(folder.glob("*.log")):
             messages = [json.loads(text) for text in server_messages(path)]

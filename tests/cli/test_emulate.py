@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import urllib.parse
 
-from command import CLEAN, Case, COMMAND, PROJECT, SHARED, emulator, first_existing, run, skip
+from command import CLEAN, Case, COMMAND, PROJECT, SHARED, emulator, first_existing, run
 
 
 class Emulate(Case):
@@ -73,7 +73,7 @@ class Emulate(Case):
     def test_replays_a_recording(self):
         folder = first_existing(PROJECT / "tests" / "recordings", SHARED / "recordings")
         if folder is None:
-            skip("tests/recordings is missing")
+            self.skipTest("the recordings are missing")
         path = folder / "live_ML_Dev_should_send_text_in_async_session.websocket.log"
         self.assertTrue(path.exists())
         with emulator("--replay", path) as service:

@@ -5,48 +5,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 
 from command import CLEAN, Case, COMMAND, emulator, run
+from fake import peer, read_head
 
 KEY = "AIza-the-secret-key"
 ENV = {"GEMINI_API_KEY": KEY}
-
-
-@contextlib.contextmanager
-def peer(talk):
-    """A TCP server on loopback whose every connection is given to `talk`; yields its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    ended = False
-
-    def serve():
-        while not ended:
-            with contextlib.suppress(OSError):
-                connection, _ = listener.accept()
-                threading.Thread(target=handle, args=(connection,), daemon=True).start()
-
-    def handle(connection):
-        with connection, contextlib.suppress(OSError):
-            talk(connection)
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        ended = True
-        listener.close()
-
-
-def read_head(connection):
-    data = b""
-    while b"\r\n\r\n" not in data:
-        got = connection.recv(4096)
-        if not got:
-            break
-        data += got
-    return data
 
 
 def free_port():
