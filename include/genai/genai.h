@@ -7,6 +7,7 @@
 #include "genai/json.h"
 #include "genai/live.h"
 #include "genai/music.h"
+#include "genai/tools.h"
 #include "genai/types.h"
 
 #endif

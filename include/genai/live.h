@@ -3,6 +3,7 @@
 #define GENAI_LIVE_H
 
 #include "genai/client.h"
+#include "genai/tools.h"
 #include "genai/types.h"
 
 #ifdef __cplusplus
@@ -20,6 +21,8 @@ typedef struct genai_live_connect_params {
   const char *config_json;                 /* the same as JSON text (the SDKs' LiveConnectConfig); not together with config */
   const char *setup_json;                  /* merged into the setup last: what the structs do not know yet */
   void *user;                              /* genai_live_user returns it */
+  genai_tools *tools;                      /* functions that run themselves: declared behind the config's tools; the session holds
+                                              the set. Their calls are received as well, for information */
 } genai_live_connect_params;
 
 /* What happened to the session itself. */

@@ -115,12 +115,18 @@ static void opened(genai_live_session *s, inbox_item *item) {
   arm(s); /* from here on silence counts */
 }
 
+static void run_tools(genai_live_session *s, const genai_live_server_message *message) {
+  if (message->tool_call) tools_run_calls(s->tools, message->tool_call);
+  if (message->tool_call_cancellation) tools_run_cancel(s->tools, message->tool_call_cancellation);
+}
+
 static void deliver(genai_live_session *s, const session_step *step, inbox_item *item) {
   if (step->interrupted) atomic_fetch_add(&s->interruptions, 1);
   if (step->opened) {
     opened(s, item);
     return;
   }
+  if (s->tools) run_tools(s, item->message.live.server);
   if (step->going_away)
     inbox_item_add_event(item, GENAI_LIVE_EVENT_GOING_AWAY, "The service is about to end the connection.", step->time_left_ms);
   gather(s, item);
@@ -179,6 +185,7 @@ static void on_end(void *user, const genai_error *why) {
 static const net_ws_events events = {on_open, on_message, on_pong, on_writable, on_close, on_end};
 
 static void end(genai_live_session *s) {
+  if (s->tools) tools_run_end(s->tools);
   if (s->timer) net_timer_stop(s->timer);
   s->timer_at = SESSION_NEVER;
   if (s->doubts && s->mind.end.status == GENAI_ERROR_REFUSED) error_append(&s->mind.end, " This was noticed before: %s", s->doubts);

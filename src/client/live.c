@@ -38,7 +38,8 @@ static genai_status encode_setup(payload **out, const genai_client *client, cons
   payload_begin(&b, SETUP_MAX, 0);
   wire_setup_params p = {.backend = client->backend, .model = params->model, .config = params->config,
                          .project = client->settings.project, .location = client->settings.location,
-                         .express = !client->settings.project, .config_json = params->config_json, .setup_json = params->setup_json};
+                         .express = !client->settings.project,
+                         .tool = params->tools ? tools_declare(params->tools) : NULL, .config_json = params->config_json, .setup_json = params->setup_json};
   genai_status status = wire_setup_write(&b, &p, error);
   if (status == GENAI_OK && !(*out = payload_end(&b))) status = error_memory(error);
   if (status != GENAI_OK) buf_deinit(&b);
@@ -111,8 +112,15 @@ none:
   return error_set(error, GENAI_ERROR_SYSTEM, "The system has no mutex or condition left.");
 }
 
+static void destroy_locks(genai_live_session *s) {
+  uv_cond_destroy(&s->changed);
+  uv_cond_destroy(&s->readable);
+  uv_mutex_destroy(&s->mutex);
+}
+
 static void destroy(genai_live_session *s) {
   genai_client *client = s->client;
+  tools_run_free(s->tools);
   inbox_deinit(&s->inbox);
   outbox_deinit(&s->outbox);
   inbox_item_free(s->setup_complete);
@@ -120,9 +128,7 @@ static void destroy(genai_live_session *s) {
   payload_drop(s->setup);
   mem_free(s->doubts);
   notify_deinit(&s->fd);
-  uv_cond_destroy(&s->changed);
-  uv_cond_destroy(&s->readable);
-  uv_mutex_destroy(&s->mutex);
+  destroy_locks(s);
   mem_free(s);
   client_drop(client);
 }
@@ -132,7 +138,7 @@ static session_news news(const inbox_item *item) { return session_news_of_live(i
 static const live_kind live = {ENDPOINT_LIVE, &wire_live_server_message, news};
 
 /* Takes the setup over. */
-static genai_status start(genai_client *client, const live_kind *kind, payload *setup, void *user, bool by_call,
+static genai_status start(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_tools *tools, bool by_call,
                           uint64_t timeout_ms, genai_live_session **session, genai_error *error) {
   genai_live_session *s = mem_zalloc(sizeof *s);
   if (!s) {
@@ -144,6 +150,12 @@ static genai_status start(genai_client *client, const live_kind *kind, payload *
     payload_drop(setup);
     mem_free(s);
     return status;
+  }
+  if (tools && !(s->tools = tools_run_new(tools, live_answer, s))) {
+    destroy_locks(s);
+    payload_drop(setup);
+    mem_free(s);
+    return error_memory(error);
   }
   atomic_fetch_add(&client->references, 1);
   s->client = client;
@@ -172,7 +184,7 @@ genai_status genai_live_start(genai_client *client, const genai_live_connect_par
   *session = NULL;
   genai_status status = encode_setup(&setup, client, params, error);
   if (status != GENAI_OK) return status;
-  return start(client, &live, setup, params->user, false, client->options.connect_timeout_ms, session, error);
+  return start(client, &live, setup, params->user, params->tools, false, client->options.connect_timeout_ms, session, error);
 }
 
 static genai_status wait_open(genai_live_session *s, const genai_wait *wait, genai_error *error) {
@@ -203,8 +215,8 @@ static genai_status check_wait(genai_client *client, const genai_wait *wait, gen
   return GENAI_OK;
 }
 
-genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_live_session **session,
-                          const genai_wait *wait, genai_error *error) {
+genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_tools *tools,
+                          genai_live_session **session, const genai_wait *wait, genai_error *error) {
   *session = NULL;
   genai_status status = check_wait(client, wait, error);
   if (status != GENAI_OK) {
@@ -214,7 +226,7 @@ genai_status live_connect(genai_client *client, const live_kind *kind, payload *
   uint64_t timeout_ms = client->options.connect_timeout_ms;
   if (wait && wait->timeout_ms > 0 && (uint64_t)wait->timeout_ms < timeout_ms) timeout_ms = (uint64_t)wait->timeout_ms;
   genai_live_session *s = NULL;
-  status = start(client, kind, setup, user, true, timeout_ms, &s, error);
+  status = start(client, kind, setup, user, tools, true, timeout_ms, &s, error);
   if (status != GENAI_OK) return status;
   status = wait_open(s, wait, error);
   if (status == GENAI_OK)
@@ -229,7 +241,7 @@ genai_status genai_live_connect(genai_client *client, const genai_live_connect_p
   payload *setup = NULL;
   *session = NULL;
   genai_status status = encode_setup(&setup, client, params, error);
-  return status == GENAI_OK ? live_connect(client, &live, setup, params->user, session, wait, error) : status;
+  return status == GENAI_OK ? live_connect(client, &live, setup, params->user, params->tools, session, wait, error) : status;
 }
 
 /* With the mutex held: the first thing that waits, or GENAI_WOULD_BLOCK. */

@@ -5,6 +5,7 @@
 #include "client/client.h"
 #include "client/inbox.h"
 #include "session/session.h"
+#include "tools/tools.h"
 
 /* Encoded messages on their way out, oldest first. */
 typedef struct outbox {
@@ -25,6 +26,7 @@ struct genai_live_session {
   void *user;
   payload *setup;
   char *doubts;        /* what the model is known not to take of the setup, or NULL */
+  tools_run *tools;    /* functions that run themselves, or NULL */
   bool open_by_call; /* genai_live_connect waits: the OPEN message is its own */
   atomic_uint_least64_t interruptions;
 
@@ -72,10 +74,12 @@ void live_enter(genai_live_session *s); /* takes the mutex */
 void live_leave(genai_live_session *s); /* gives it back */
 
 /* live.c: connects with an encoded setup, which it takes over. */
-genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_live_session **session,
-                          const genai_wait *wait, genai_error *error);
+genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_tools *tools,
+                          genai_live_session **session, const genai_wait *wait, genai_error *error);
 /* live.c: the next item; NULL unless GENAI_OK. */
 genai_status live_receive(genai_live_session *s, inbox_item **item, const genai_wait *wait, genai_error *error);
+/* send.c: the answer of a function that ran by itself (tools_answer): never waits. */
+void live_answer(void *session, const genai_function_response *response);
 /* send.c: queues the encoded message in `b`, if `status` says that it was encoded; frees what was not queued. */
 genai_status live_send(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
                        genai_error *error);

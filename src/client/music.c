@@ -40,7 +40,7 @@ genai_status genai_music_connect(genai_client *client, const genai_music_connect
   if (client->settings.backend == GENAI_BACKEND_VERTEX)
     return error_set(error, GENAI_ERROR_ARGUMENT, "Music sessions exist on the Gemini Developer API only, not on Vertex AI.");
   genai_status status = encode_setup(&setup, params->model, error);
-  return status == GENAI_OK ? live_connect(client, &music, setup, params->user, session, wait, error) : status;
+  return status == GENAI_OK ? live_connect(client, &music, setup, params->user, NULL, session, wait, error) : status;
 }
 
 static genai_status send_message(genai_live_session *s, const genai_live_music_client_message *message, const genai_wait *wait,

@@ -84,6 +84,32 @@ genai_status live_send(genai_live_session *s, genai_status status, buf *b, size_
   return status;
 }
 
+/* Over the outbox's ceiling if need be: the calls under way bound it. */
+void live_answer(void *user, const genai_function_response *response) {
+  genai_live_session *s = user;
+  genai_error error = {0};
+  buf b;
+  payload_begin(&b, LIVE_SEND_MAX, 0);
+  genai_status status = wire_tool_response_write(
+      &b, s->client->backend, &(genai_live_client_tool_response){.function_responses = {&response, 1}}, &error);
+  payload *message = status == GENAI_OK ? payload_end(&b) : NULL;
+  if (!message) {
+    client_log(s->client, GENAI_LOG_ERROR, "A function's answer could not be sent. %s", error.message);
+    buf_deinit(&b);
+    return;
+  }
+  message->responses = 1;
+  uv_mutex_lock(&s->mutex);
+  if (!s->ended && !s->close_wanted) {
+    s->out_bytes += message->size;
+    outbox_push(&s->outbox, message);
+    message = NULL;
+    live_post(s);
+  }
+  uv_mutex_unlock(&s->mutex);
+  payload_drop(message);
+}
+
 /* As live_send, for what only a live session can say. */
 static genai_status finish(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
                            genai_error *error) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "wire/loose.h"
 #include "wire/merge.h"
 #include "wire/tables.h"
@@ -96,13 +97,30 @@ static genai_status fill(const wire_setup_params *p, genai_live_client_setup *se
   return GENAI_OK;
 }
 
+/* The config's tools and the one that the library adds, in a list of its own (NULL when there is none to add). */
+static genai_status add_tool(genai_live_client_setup *setup, const genai_tool *tool, const genai_tool ***list, genai_error *error) {
+  size_t count = setup->tools.count;
+  *list = NULL;
+  if (!tool) return GENAI_OK;
+  *list = mem_alloc((count + 1) * sizeof **list);
+  if (!*list) return error_memory(error);
+  for (size_t i = 0; i < count; i++) (*list)[i] = setup->tools.items[i];
+  (*list)[count] = tool;
+  setup->tools = (genai_tool_list){*list, count + 1};
+  return GENAI_OK;
+}
+
 static genai_status write_setup(buf *out, const wire_setup_params *p, const char *model, genai_error *error) {
   genai_generation_config generation = {0};
   genai_live_client_setup setup = {0};
+  const genai_tool **tools = NULL;
   genai_status status = fill(p, &setup, &generation, error);
   setup.model = model;
-  if (status != GENAI_OK) return status;
-  return wire_write(out, &wire_live_client_setup, &setup, &(wire_rules){.backend = p->backend, .root = "setup"}, error);
+  if (status == GENAI_OK) status = add_tool(&setup, p->tool, &tools, error);
+  if (status == GENAI_OK)
+    status = wire_write(out, &wire_live_client_setup, &setup, &(wire_rules){.backend = p->backend, .root = "setup"}, error);
+  mem_free(tools);
+  return status;
 }
 
 /* The setup with setup_json laid over it. */

@@ -13,6 +13,7 @@ typedef struct wire_setup_params {
   bool express;                            /* Vertex with an API key: no project in the model's name */
   const genai_live_connect_config *config; /* or NULL */
   const char *config_json;                 /* the same as the SDKs' public JSON; not together with config */
+  const genai_tool *tool;                  /* put behind the config's tools; or NULL */
   const char *setup_json;                  /* an object that is merged over the setup; or NULL */
 } wire_setup_params;
 
