@@ -43,6 +43,7 @@ typedef struct genai_tool_result {
  * When it returns an error, or without a last answer, the model is told so: {"error": the error's message}. */
 typedef genai_status (*genai_tool_function)(const genai_tool_invocation *call, genai_error *error);
 
+/* Makes an empty set; threads are started when calls come. options may be NULL. */
 GENAI_API GENAI_MUST_USE genai_status genai_tools_new(genai_tools **tools, const genai_tools_options *options, genai_error *error);
 /* Gives the set up (NULL is fine); sessions that were made with it keep it. The last one waits for the pool's threads. */
 GENAI_API void genai_tools_free(genai_tools *tools);

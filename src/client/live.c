@@ -39,7 +39,8 @@ static genai_status encode_setup(payload **out, const genai_client *client, cons
   wire_setup_params p = {.backend = client->backend, .model = params->model, .config = params->config,
                          .project = client->settings.project, .location = client->settings.location,
                          .express = !client->settings.project,
-                         .tool = params->tools ? tools_declare(params->tools) : NULL, .config_json = params->config_json, .setup_json = params->setup_json};
+                         .tool = params->tools ? tools_declare(params->tools) : NULL,
+                         .config_json = params->config_json, .setup_json = params->setup_json};
   genai_status status = wire_setup_write(&b, &p, error);
   if (status == GENAI_OK && !(*out = payload_end(&b))) status = error_memory(error);
   if (status != GENAI_OK) buf_deinit(&b);
