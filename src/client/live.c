@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "client/wait.h"
+#include "net/wait.h"
 #include "models/models.h"
 #include "wire/reader.h"
 #include "wire/setup.h"

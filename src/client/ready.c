@@ -1,7 +1,7 @@
 /* Waiting for any session of a client. */
 #include "base/error.h"
 #include "client/live.h"
-#include "client/wait.h"
+#include "net/wait.h"
 
 genai_status ready_list_init(ready_list *list, genai_error *error) {
   if (uv_mutex_init(&list->mutex)) return error_set(error, GENAI_ERROR_SYSTEM, "The system has no mutex left.");

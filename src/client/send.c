@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "client/live.h"
-#include "client/wait.h"
+#include "net/wait.h"
 #include "wire/sends.h"
 
 void outbox_init(outbox *box) { *box = (outbox){.tail = &box->head}; }

@@ -109,6 +109,8 @@ static void feed_tls(net_stream *s, const uint8_t *data, size_t size) {
       more = decrypt(s, &records);
     }
   }
+  /* 9 KB of the 26 KB that an idle session holds; SSL_MODE_RELEASE_BUFFERS leaves a buffer where a read found nothing. */
+  if (s->state == STREAM_OPEN && !s->wire.in_size) SSL_free_buffers(s->ssl);
 }
 
 /* ---- both ---- */

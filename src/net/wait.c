@@ -1,4 +1,4 @@
-#include "client/wait.h"
+#include "net/wait.h"
 
 #include <stdatomic.h>
 

@@ -1,6 +1,6 @@
 /* Waiting with a deadline and a cancellation token, on a mutex and condition that belong to somebody else. */
-#ifndef GENAI_SRC_CLIENT_WAIT_H
-#define GENAI_SRC_CLIENT_WAIT_H
+#ifndef GENAI_SRC_NET_WAIT_H
+#define GENAI_SRC_NET_WAIT_H
 
 #include <uv.h>
 
