@@ -49,6 +49,8 @@ NEWER_VALUES = {
 }
 # The wire's form of LiveConnectConfig.explicitVadSignal, which section 20 lists under the public name alone.
 ALSO_VERTEX = {"LiveClientSetup.explicitVadSignal"}
+# What both SDKs refuse on Vertex beside section 20's list (interop/compat found it).
+ALSO_GEMINI = {"FunctionResponsePart.mediaProcessing"}
 WELL_KNOWN = {"google.protobuf.Value": "any-json", "google.protobuf.Struct": "map<string,any-json>",
               "google.protobuf.Duration": "duration string"}
 VECTOR_ROOTS = {
@@ -191,7 +193,7 @@ def check_names(messages, path, field):
 
 def check_only(messages, text):
     """Section 20 lists every field that one backend alone accepts."""
-    backends = (("Gemini", 1, "only on the Gemini Developer API:", set()),
+    backends = (("Gemini", 1, "only on the Gemini Developer API:", ALSO_GEMINI),
                 ("Vertex", 2, "only on the Gemini Enterprise Agent Platform (Vertex):", ALSO_VERTEX))
     for backend, number, phrase, extra in backends:
         line = text.split(phrase)[1].split("\n")[0]

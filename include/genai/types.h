@@ -551,7 +551,8 @@ struct genai_function_response_part {
   const genai_function_response_blob *inline_data;
   /* The media by its address. */
   const genai_function_response_file_data *file_data;
-  /* How the model looks at this part, if it is video. The default depends on the model. */
+  /* How the model looks at this part, if it is video. The default depends on the model. A tool response may carry it on
+   * both backends; elsewhere: Gemini Developer API only. */
   genai_media_processing media_processing;
   const char *media_processing_text;
 };

@@ -745,7 +745,7 @@ static const wire_field function_response_part_fields[] = {
     offsetof(genai_function_response_part, inline_data), 0, { .message = &wire_function_response_blob } },
   { "fileData", "file_data", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_part, file_data), 0, { .message = &wire_function_response_file_data } },
-  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_function_response_part, media_processing), offsetof(genai_function_response_part,
     media_processing_text), { .enumeration = &wire_enum_media_processing } },
 };

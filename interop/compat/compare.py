@@ -1,0 +1,248 @@
+#!/usr/bin/python3
+"""Compares what genai-live writes with what the SDKs put on the wire.
+
+usage: compare.py PROJECT_DIR GENAI_LIVE CASES.jsonl EXCEPTIONS.json SDK=CAPTURED.jsonl...
+
+Messages are compared as the API reads them, by the schema: a field's two spellings are one, numbers and times count by
+their value, an int64 may be text, base64 has two alphabets. Every difference that EXCEPTIONS.json does not explain is
+printed, and so is an explanation that no longer explains any; the exit status is then 1."""
+import base64
+import binascii
+import collections
+import concurrent.futures
+import datetime
+import decimal
+import json
+import os
+import re
+import subprocess
+import sys
+
+SENDS = {"sendClientContent": "client-content", "sendRealtimeInput": "realtime-input",
+         "sendToolResponse": "tool-response", "sendContextUpdate": "context-update"}
+SHOWN = 160  # characters of a value
+MISSING = "(nothing)"
+BOTH = "(both spellings)"
+
+
+# ---- what the API makes of a message ----
+
+def number(value):
+    return decimal.Decimal(str(value)) if not isinstance(value, bool) else value
+
+
+def free(value):
+    """Free JSON: numbers by value, everything else as it is."""
+    if isinstance(value, dict):
+        return {name: free(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [free(item) for item in value]
+    return number(value) if isinstance(value, (int, float)) else value
+
+
+def binary(text):
+    plain = text.replace("-", "+").replace("_", "/").rstrip("=")
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+
+
+def instant(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+class Reader:
+    def __init__(self, messages):
+        self.messages = messages
+        self.spellings = {}
+
+    def fields(self, message):
+        """{spelling: (name, kind)}: camelCase, snake_case, and the name that Vertex wants."""
+        if message not in self.spellings:
+            table = self.spellings[message] = {}
+            for name, field in self.messages[message].items():
+                snake = re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), name)
+                for spelling in {name, snake} | {alias for alias in field.aliases if alias}:
+                    table[spelling] = (spelling if spelling in field.aliases else name, field.kind)
+        return self.spellings[message]
+
+    def read(self, kind, value):
+        """The value in a form of which == is the API's equality. What is not of its kind stays as it is."""
+        if value is None:
+            return None
+        container = re.fullmatch(r"(list|map)<(?:string,)?(.*)>", kind)
+        if kind in ("any-json", "map<string,any-json>"):
+            return free(value)
+        if container and container[1] == "list":
+            return [self.read(container[2], item) for item in value] if isinstance(value, list) else value
+        if container:
+            return {key: self.read(container[2], item) for key, item in value.items()} if isinstance(value, dict) else value
+        if kind.startswith("struct:"):
+            return self.read_message(kind[7:], value) if isinstance(value, dict) else value
+        return self.read_scalar(kind, value)
+
+    def read_message(self, message, value):
+        table, out = self.fields(message), {}
+        for spelling, member in value.items():
+            name, kind = table.get(spelling, (spelling, "any-json"))
+            out[name] = BOTH if name in out else self.read(kind, member)
+        return out
+
+    @staticmethod
+    def read_scalar(kind, value):
+        try:
+            if kind == "bytes(base64)":
+                return binary(value)
+            if kind in ("int32", "int64", "float"):
+                return number(value)
+            if kind == "duration string" and value.endswith("s"):
+                return decimal.Decimal(value[:-1])
+            if kind == "string" and isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+                return instant(value)
+        except (ValueError, AttributeError, decimal.InvalidOperation, binascii.Error):
+            pass
+        return value
+
+
+def shown(value):
+    text = value if isinstance(value, str) and value in (MISSING, BOTH) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def differences(ours, theirs, path=""):
+    """Yields (path, ours, theirs) for each place where the two are not equal; list indexes are left out of the path."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for name in sorted(ours.keys() | theirs.keys()):
+            yield from differences(ours.get(name, MISSING), theirs.get(name, MISSING), f"{path}.{name}".lstrip("."))
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for a, b in zip(ours, theirs):
+            yield from differences(a, b, path + "[]")
+    elif type(ours) is not type(theirs) or ours != theirs:
+        yield path, shown(ours), shown(theirs)
+
+
+# ---- genai-live ----
+
+def command(program, case):
+    if case["kind"] == "setup":
+        return [program, "setup", "--backend", case["backend"], "--model", case["model"], "--project", "p1",
+                "--location", "us-central1", "--config", "-"], case["config"]
+    return [program, "encode", SENDS[case["kind"]], "--backend", case["backend"]], case["params"]
+
+
+def ours_for(program, case):
+    """{"wire": text} or {"refused": reason}, as the SDKs' captures have it."""
+    arguments, text = command(program, case)
+    done = subprocess.run(arguments, input=json.dumps(text, ensure_ascii=False).encode(), capture_output=True, timeout=60)
+    if done.returncode not in (0, 2):
+        sys.exit(f"compare.py: {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
+    if done.returncode == 2 and (done.stdout or not done.stderr):
+        sys.exit(f"compare.py: {' '.join(arguments)} refused {case['name']} without a reason, or with a message.")
+    return {"wire": done.stdout.decode()} if done.returncode == 0 else {"refused": done.stderr.decode().strip()}
+
+
+# ---- the judgement ----
+
+def merge_functions(message):
+    """The message with all function declarations in one tool at the end of the list, as the Python SDK arranges them."""
+    def arranged(tools):
+        declared = [f for tool in tools for f in tool.get("functionDeclarations", [])]
+        rest = [{k: v for k, v in tool.items() if k != "functionDeclarations"} for tool in tools]
+        kept = [tool for tool, before in zip(rest, tools) if tool or "functionDeclarations" not in before]
+        return kept + ([{"functionDeclarations": declared}] if declared else [])
+
+    def visit(value):
+        return {name: arranged(member) if name == "tools" and isinstance(member, list) else
+                visit(member) if isinstance(member, dict) else member for name, member in value.items()}
+    return visit(message)
+
+
+# What an exception may do to our message before it is compared.
+TRANSFORMS = {"merge functions": merge_functions}
+
+class Exceptions:
+    """Rules of EXCEPTIONS.json. Each has an `id` and a `reason`; its other members are regular expressions that must fit
+    the whole of the difference's sdk, backend, method, case, kind, path, ours and theirs. A rule with a `transform`
+    instead says how that SDK arranges a message."""
+
+    def __init__(self, file):
+        with open(file, encoding="utf-8") as text:
+            self.rules = json.load(text)
+        self.used = collections.Counter()
+
+    def explain(self, difference):
+        for rule in self.rules:
+            if "transform" not in rule and all(re.fullmatch(pattern, difference[name], re.DOTALL)
+                                               for name, pattern in rule.items() if name not in ("id", "reason")):
+                self.used[rule["id"]] += 1
+                return rule["id"]
+        return None
+
+    def arrange(self, sdk, ours, theirs):
+        """(our message as that SDK arranges it, whether that brought the two nearer)."""
+        nearer = False
+        for rule in self.rules:
+            if "transform" not in rule or rule["sdk"] != sdk:
+                continue
+            arranged = TRANSFORMS[rule["transform"]](ours)
+            if len(list(differences(arranged, theirs))) < len(list(differences(ours, theirs))):
+                self.used[rule["id"]] += 1
+                ours, nearer = arranged, True
+        return ours, nearer
+
+
+def judge(reader, exceptions, sdk, ours, theirs):
+    """(the differences between two outcomes of a case: {kind, path, ours, theirs}, whether an exception arranged ours)."""
+    if "refused" in ours and "refused" in theirs:
+        return [], False
+    if "refused" in ours or "refused" in theirs:
+        kind = "we refuse" if "refused" in ours else "it refuses"
+        return [{"kind": kind, "path": "", "ours": ours.get("refused", ours.get("wire", "").strip()),
+                 "theirs": theirs.get("refused", theirs.get("wire", ""))}], False
+    a, b = (reader.read_message("LiveClientMessage", json.loads(side["wire"])) for side in (ours, theirs))
+    a, arranged = exceptions.arrange(sdk, a, b)
+    return [{"kind": "differs", "path": path, "ours": x, "theirs": y} for path, x, y in differences(a, b)], arranged
+
+
+def read_lines(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def main():
+    project, program, cases_file, exceptions_file, *captures = sys.argv[1:]
+    sys.path.insert(0, os.path.join(project, "tests"))
+    from schema_coverage import read_schema
+    reader, exceptions, cases = Reader(read_schema(project)[0]), Exceptions(exceptions_file), read_lines(cases_file)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        ours = list(pool.map(lambda case: ours_for(program, case), cases))
+    table, unexplained = {}, 0
+    for capture in captures:
+        sdk, file = capture.split("=", 1)
+        theirs = read_lines(file)
+        if len(theirs) != len(cases):
+            sys.exit(f"compare.py: {sdk} has {len(theirs)} results for {len(cases)} cases.")
+        for case, our, their in zip(cases, ours, theirs):
+            found, arranged = judge(reader, exceptions, sdk, our, their)
+            row = table.setdefault((sdk, case["backend"]), collections.Counter())
+            row["configs" if case["kind"] == "setup" else "calls"] += 1
+            known = [exceptions.explain({"sdk": sdk, "backend": case["backend"], "case": case["name"],
+                                         "method": case["kind"], **d}) for d in found]
+            row["different" if not all(known) else "excepted" if found or arranged else
+                "refused alike" if "refused" in our else "equal"] += 1
+            for difference, rule in zip(found, known):
+                if rule is None:
+                    unexplained += 1
+                    print(f"{sdk} on {case['backend']}, {case['kind']} \"{case['name']}\": {difference['kind']} "
+                          f"{difference['path']}\n    ours:   {shown(difference['ours'])}\n"
+                          f"    theirs: {shown(difference['theirs'])}")
+    stale = [rule["id"] for rule in exceptions.rules if not exceptions.used[rule["id"]]]
+    for rule in stale:
+        print(f"exceptions.json: \"{rule}\" explains nothing any more; remove it.")
+    columns = ("configs", "calls", "equal", "refused alike", "excepted", "different")
+    print(f"{'SDK':<26} {'backend':<8} " + " ".join(f"{column:>13}" for column in columns))
+    for (sdk, backend), row in table.items():
+        print(f"{sdk:<26} {backend:<8} " + " ".join(f"{row[column]:>13}" for column in columns))
+    return 1 if unexplained or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
