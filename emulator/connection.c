@@ -190,6 +190,7 @@ static void open(connection *c, const door_answer *answer) {
   const emulator_options *options = c->server->options;
   c->service = service_new(&(service_options){
       .backend = answer->backend,
+      .music = answer->method == DOOR_MUSIC,
       .recording = c->server->recording,
       .transcript = options->transcript,
       .fast = options->fast,
@@ -202,7 +203,8 @@ static void open(connection *c, const door_answer *answer) {
                              .message = "The service is currently unavailable."});
     return;
   }
-  say(c, "opened: %s %s", answer->backend.vertex ? "Vertex" : "Gemini API", answer->backend.version);
+  say(c, "opened: %s %s%s", answer->backend.vertex ? "Vertex" : "Gemini API", answer->backend.version,
+      answer->method == DOOR_MUSIC ? ", music" : "");
   net_timer_stop(c->timer);
   c->state = CONNECTION_OPEN;
   if (answer->message) write_close(c, CLOSE_INVALID, answer->message, CONNECTION_CLOSING);

@@ -9,14 +9,23 @@ enum { CREDENTIAL_MAX = 8192 };
 typedef struct endpoint {
   const char *path, *version;
   bool vertex;
+  door_method method;
 } endpoint;
 
-#define GEMINI(version) \
-  { "/ws/google.ai.generativelanguage." version ".GenerativeService.BidiGenerateContent", version, false }
+#define GEMINI(version, name, method) \
+  { "/ws/google.ai.generativelanguage." version ".GenerativeService." name, version, false, method }
 #define VERTEX(version) \
-  { "/ws/google.cloud.aiplatform." version ".LlmBidiService/BidiGenerateContent", version, true }
-static const endpoint endpoints[] = {GEMINI("v1"), GEMINI("v1beta"), GEMINI("v1alpha"), VERTEX("v1"),
-                                     VERTEX("v1beta1")};
+  { "/ws/google.cloud.aiplatform." version ".LlmBidiService/BidiGenerateContent", version, true, DOOR_LIVE }
+static const endpoint endpoints[] = {
+    GEMINI("v1", "BidiGenerateContent", DOOR_LIVE),
+    GEMINI("v1beta", "BidiGenerateContent", DOOR_LIVE),
+    GEMINI("v1alpha", "BidiGenerateContent", DOOR_LIVE),
+    GEMINI("v1", "BidiGenerateMusic", DOOR_MUSIC),
+    GEMINI("v1beta", "BidiGenerateMusic", DOOR_MUSIC),
+    GEMINI("v1alpha", "BidiGenerateMusic", DOOR_MUSIC),
+    VERTEX("v1"),
+    VERTEX("v1beta1"),
+};
 
 static void refuse(door_answer *a, int status, const char *reason, const char *code, const char *message) {
   *a = (door_answer){.status = status, .reason = reason, .code = code, .message = message};
@@ -116,7 +125,7 @@ void door_judge(door_answer *answer, const http_head *head, const char *key) {
     refuse(answer, 404, "Not Found", "NOT_FOUND", "Requested entity was not found.");
     return;
   }
-  *answer = (door_answer){.status = 101, .backend = {found->vertex, found->version}};
+  *answer = (door_answer){.status = 101, .backend = {found->vertex, found->version}, .method = found->method};
   if (ws_request_check(head, &answer->key, &error)) {
     if (error.http_status == 426)
       refuse(answer, 426, "Upgrade Required", "FAILED_PRECONDITION", "A WebSocket upgrade is expected here.");

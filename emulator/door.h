@@ -5,6 +5,8 @@
 #include "emulator/setup.h"
 #include "net/http.h"
 
+typedef enum door_method { DOOR_LIVE, DOOR_MUSIC } door_method;
+
 typedef struct door_answer {
   int status;         /* 101, or the HTTP status of a refusal */
   const char *reason; /* of the status line */
@@ -13,6 +15,7 @@ typedef struct door_answer {
       *message;   /* of a refusal, or, with 101, of the close (1007) that follows at once: a wrong key; else NULL */
   http_slice key; /* 101: Sec-WebSocket-Key; points into the head */
   setup_backend backend; /* 101 */
+  door_method method;    /* 101 */
 } door_answer;
 
 /* key: the only one taken; NULL: any. */

@@ -1,9 +1,8 @@
 /* The Live API on your own machine: a server on a thread of its own, for a command or a test to start and stop.
  *
- * It serves `/ws/google.ai.generativelanguage.{v1,v1beta,v1alpha}.GenerativeService.BidiGenerateContent` and, for
- * Vertex,
- * `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`, below any path prefix. What it
- * answers, and what it refuses, is in service.h and the files named there. */
+ * It serves `/ws/google.ai.generativelanguage.{v1,v1beta,v1alpha}.GenerativeService.{BidiGenerateContent,
+ * BidiGenerateMusic}` and, for Vertex, `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`,
+ * below any path prefix. What it answers, and what it refuses, is in service.h and the files named there. */
 #ifndef GENAI_EMULATOR_EMULATOR_H
 #define GENAI_EMULATOR_EMULATOR_H
 

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "emulator/shape.h"
 #include "emulator/voice.h"
 
 enum { REASON_MAX = 512 };
@@ -30,7 +31,7 @@ service *service_new(const service_options *options) {
   s->options.backend.version = mem_strdup(options->backend.version);
   s->options.transcript = mem_strdup(options->transcript);
   s->random = options->seed;
-  s->class = options->recording ? &voice_replay : &voice_echo;
+  s->class = options->recording ? &voice_replay : options->music ? &voice_music : &voice_echo;
   bool copied = s->options.backend.version && (s->options.transcript || !options->transcript);
   s->voice = copied ? s->class->create(s) : NULL;
   if (s->voice) return s;
@@ -72,6 +73,22 @@ void service_close(service *s, int code, const char *format, ...) {
   for (char *c = s->close_reason; *c; c++) {
     if ((unsigned char)*c >= 0x80) *c = '?';
   }
+}
+
+json_t *service_parse(service *s, const char *name, const char *text, size_t size) {
+  json_error_t error;
+  char reason[SHAPE_REASON_MAX];
+  json_t *message = json_loadb(text, size, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+  if (!message) {
+    service_close(s, 1007, "Invalid JSON payload received. %s",
+                  json_error_code(&error) == json_error_premature_end_of_input ? "Unexpected end of string."
+                                                                               : "Unexpected token.");
+  } else if (!shape_check(message, name, s->options.backend.version, reason)) {
+    service_close(s, 1007, "%s", reason);
+    json_decref(message);
+    message = NULL;
+  }
+  return message;
 }
 
 /* Takes over `text`, which is NULL when memory ran out. */

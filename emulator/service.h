@@ -24,6 +24,7 @@ typedef struct service service;
 
 typedef struct service_options {
   setup_backend backend;
+  bool music;                 /* a music session, not a live one */
   const recording *recording; /* not NULL: replay it; outlives the service */
   const char *transcript;     /* echo: what every utterance is heard to say; NULL: only its length is told */
   bool fast;                  /* answers come at once, not at the pace of speech */

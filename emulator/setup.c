@@ -39,7 +39,8 @@ static bool name_matches(const char *name, const char *pattern) {
 }
 
 /* Any model that has a model's name is there. */
-static int check_model(const setup_backend *backend, const char *model, char reason[SETUP_REASON_MAX]) {
+int setup_check_model(const setup_backend *backend, const char *method, const char *model,
+                      char reason[SETUP_REASON_MAX]) {
   static const char *const gemini[] = {"models/*", "tunedModels/*", NULL};
   static const char *const vertex[] = {"projects/*/locations/*/publishers/*/models/*",
                                        "projects/*/locations/*/endpoints/*",
@@ -53,9 +54,9 @@ static int check_model(const setup_backend *backend, const char *model, char rea
   }
   return refuse(
       reason, 1008,
-      "%.120s is not found for API version %s, or is not supported for bidiGenerateContent. Call ListModels to "
+      "%.120s is not found for API version %s, or is not supported for %s. Call ListModels to "
       "see the list of available models and their supported methods.",
-      model, backend->version);
+      model, backend->version, method);
 }
 
 /* Speech is the default; text and speech together are refused, and so is what a live session never answers in. */
@@ -138,7 +139,7 @@ static int read_flags(setup *s, const setup_backend *backend, json_t *message, c
 
 int setup_read(setup *s, const setup_backend *backend, json_t *message, char reason[SETUP_REASON_MAX]) {
   *s = (setup){0};
-  int code = check_model(backend, pjson_text(message, "model"), reason);
+  int code = setup_check_model(backend, "bidiGenerateContent", pjson_text(message, "model"), reason);
   if (!code) code = read_modalities(s, pjson_get(message, "generation_config"), reason);
   if (!code) code = read_input(s, backend, pjson_get(message, "realtime_input_config"), reason);
   if (!code) code = setup_check_tools(pjson_get(message, "tools"), reason);

@@ -32,6 +32,10 @@ typedef struct setup {
  */
 int setup_read(setup *s, const setup_backend *backend, json_t *message, char reason[SETUP_REASON_MAX]);
 void setup_deinit(setup *s);
+/* Whether `model` names a model of the backend; `method` is what it is wanted for, as in "bidiGenerateContent". 0 or a close
+ * code. */
+int setup_check_model(const setup_backend *backend, const char *method, const char *model,
+                      char reason[SETUP_REASON_MAX]);
 /* Checks function declarations: names present, valid and not repeated. 0 or a close code. */
 int setup_check_tools(json_t *tools, char reason[SETUP_REASON_MAX]);
 

@@ -212,9 +212,9 @@ static bool check_message(check *c, const char *name, json_t *value) {
   return true;
 }
 
-bool shape_check(json_t *message, const char *api_version, char reason[SHAPE_REASON_MAX]) {
+bool shape_check(json_t *message, const char *name, const char *api_version, char reason[SHAPE_REASON_MAX]) {
   check c = {.version = api_version, .reason = reason};
-  if (json_is_object(message)) return check_message(&c, "BidiGenerateContentClientMessage", message);
+  if (json_is_object(message)) return check_message(&c, name, message);
   snprintf(reason, SHAPE_REASON_MAX,
            "Invalid JSON payload received. Unknown name \"\": Root element must be a message.");
   return false;

@@ -8,9 +8,12 @@
 
 enum { SHAPE_REASON_MAX = 512 };
 
-/* Whether `message` has the shape of a client message (of a live session). If not, `reason` says why in the service's
+/* Whether `message` has the shape `name` of the table, such as SHAPE_LIVE. If not, `reason` says why in the service's
  * words, as in: Invalid JSON payload received. Unknown name "foo" at 'setup': Cannot find field. */
-bool shape_check(json_t *message, const char *api_version, char reason[SHAPE_REASON_MAX]);
+bool shape_check(json_t *message, const char *name, const char *api_version, char reason[SHAPE_REASON_MAX]);
+
+#define SHAPE_LIVE "BidiGenerateContentClientMessage" /* of a client, in a live session */
+#define SHAPE_MUSIC "BidiGenerateMusicClientMessage"  /* in a music session */
 
 /* The table (shape_table.c); both lists end with a NULL name. */
 typedef struct shape_row {

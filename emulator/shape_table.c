@@ -181,10 +181,19 @@ const shape_row shape_messages[] = {
      "disabled:bool start_of_speech_sensitivity:StartSensitivity end_of_speech_sensitivity:EndSensitivity "
      "prefix_padding_ms:int32 silence_duration_ms:int32"},
     {"Empty", ""},
+    {"BidiGenerateMusicClientMessage",
+     "setup:BidiGenerateMusicSetup client_content:BidiGenerateMusicClientContent "
+     "music_generation_config:MusicGenerationConfig playback_control:PlaybackControl"},
+    {"BidiGenerateMusicSetup", "model:string"},
+    {"BidiGenerateMusicClientContent", "weighted_prompts:*WeightedPrompt"},
+    {"WeightedPrompt", "text:string weight:number"},
+    {"MusicGenerationConfig",
+     "temperature:number top_k:int32 seed:int32 guidance:number bpm:int32 density:number brightness:number scale:Scale "
+     "mute_bass:bool mute_drums:bool only_bass_and_drums:bool music_generation_mode:MusicGenerationMode"},
     {NULL, NULL},
 };
 
-/* Enumerations whose values the emulator acts upon. */
+/* Enumerations whose values the emulator acts upon; a value's place is its number. */
 const shape_row shape_enumerations[] = {
     {"Modality", "MODALITY_UNSPECIFIED TEXT IMAGE AUDIO VIDEO"},
     {"ActivityHandling", "ACTIVITY_HANDLING_UNSPECIFIED START_OF_ACTIVITY_INTERRUPTS NO_INTERRUPTION"},
@@ -193,5 +202,11 @@ const shape_row shape_enumerations[] = {
     {"TurnCoverage",
      "TURN_COVERAGE_UNSPECIFIED TURN_INCLUDES_ONLY_ACTIVITY TURN_INCLUDES_ALL_INPUT "
      "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"},
+    {"PlaybackControl", "PLAYBACK_CONTROL_UNSPECIFIED PLAY PAUSE STOP RESET_CONTEXT"},
+    {"Scale",
+     "SCALE_UNSPECIFIED C_MAJOR_A_MINOR D_FLAT_MAJOR_B_FLAT_MINOR D_MAJOR_B_MINOR E_FLAT_MAJOR_C_MINOR "
+     "E_MAJOR_D_FLAT_MINOR F_MAJOR_D_MINOR G_FLAT_MAJOR_E_FLAT_MINOR G_MAJOR_E_MINOR A_FLAT_MAJOR_F_MINOR "
+     "A_MAJOR_G_FLAT_MINOR B_FLAT_MAJOR_G_MINOR B_MAJOR_A_FLAT_MINOR"},
+    {"MusicGenerationMode", "MUSIC_GENERATION_MODE_UNSPECIFIED QUALITY DIVERSITY VOCALIZATION"},
     {NULL, NULL},
 };

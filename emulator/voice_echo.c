@@ -30,18 +30,8 @@ static void destroy(void *voice) {
 
 static void receive(void *voice, uint64_t now_ms, const char *text, size_t size) {
   echo *e = voice;
-  json_error_t error;
-  char reason[SHAPE_REASON_MAX];
-  json_t *message = json_loadb(text, size, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-  if (!message) {
-    service_close(e->service, 1007, "Invalid JSON payload received. %s",
-                  json_error_code(&error) == json_error_premature_end_of_input ? "Unexpected end of string."
-                                                                               : "Unexpected token.");
-  } else if (!shape_check(message, service_options_of(e->service)->backend.version, reason)) {
-    service_close(e->service, 1007, "%s", reason);
-  } else {
-    echo_input(e, now_ms, message);
-  }
+  json_t *message = service_parse(e->service, SHAPE_LIVE, text, size);
+  if (message) echo_input(e, now_ms, message);
   json_decref(message);
 }
 
