@@ -6,6 +6,7 @@
 #include "genai/client.h"
 #include "genai/json.h"
 #include "genai/live.h"
+#include "genai/mcp.h"
 #include "genai/music.h"
 #include "genai/tools.h"
 #include "genai/types.h"

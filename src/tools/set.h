@@ -23,6 +23,12 @@ typedef struct tool_call {
   bool open;               /* not answered, cancelled or given up */
 } tool_call;
 
+typedef struct tools_owned {
+  struct tools_owned *next;
+  void (*end)(void *thing);
+  void *thing;
+} tools_owned;
+
 struct tools_run {
   struct tools_run *next;  /* in the set */
   genai_tools *set;
@@ -37,6 +43,7 @@ struct genai_tools {
   genai_tools_options options;
   arena memory;            /* of the declarations */
   tool *tools;
+  tools_owned *owned;
   genai_tool declared;
   const genai_function_declaration **list;
   size_t count;

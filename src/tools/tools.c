@@ -51,12 +51,24 @@ void tools_hold(genai_tools *set) { atomic_fetch_add(&set->references, 1); }
 void genai_tools_free(genai_tools *set) {
   if (!set || atomic_fetch_sub(&set->references, 1) != 1) return;
   pool_stop(set);
+  for (tools_owned *o = set->owned; o; o = o->next) o->end(o->thing);
   uv_cond_destroy(&set->done);
   uv_cond_destroy(&set->work);
   uv_mutex_destroy(&set->mutex);
   mem_free(set->workers);
   arena_deinit(&set->memory);
   mem_free(set);
+}
+
+bool tools_own(genai_tools *tools, void (*end)(void *thing), void *thing) {
+  uv_mutex_lock(&tools->mutex);
+  tools_owned *o = arena_alloc(&tools->memory, sizeof *o);
+  if (o) {
+    *o = (tools_owned){tools->owned, end, thing};
+    tools->owned = o;
+  }
+  uv_mutex_unlock(&tools->mutex);
+  return o != NULL;
 }
 
 const tool *tools_find(const genai_tools *set, const char *name) {

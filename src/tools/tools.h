@@ -26,6 +26,10 @@ void tools_run_end(tools_run *run);
 /* Waits for functions that still run, and frees. Not on the I/O thread. Takes NULL. */
 void tools_run_free(tools_run *run);
 
+/* Something that must outlive the set's functions and end with it, such as an MCP server: `end` is called once, by the last
+ * genai_tools_free, after the pool's threads. False: out of memory. */
+bool tools_own(genai_tools *tools, void (*end)(void *thing), void *thing);
+
 /* The tool to declare in the setup, valid as long as the set; no function may be added from now on. NULL when it has none. */
 const genai_tool *tools_declare(genai_tools *tools);
 

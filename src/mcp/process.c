@@ -1,0 +1,139 @@
+#include "mcp/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+enum { STEP_MS = 10 };
+
+/* What a server gets of the host's environment: enough to find its programs and its language, no key. */
+static const char *const kept[] = {"PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"};
+enum { KEPT = sizeof kept / sizeof *kept };
+
+static char *pair(const char *name, const char *value) {
+  size_t size = strlen(name) + strlen(value) + 2;
+  char *text = mem_alloc(size);
+  if (text) snprintf(text, size, "%s=%s", name, value);
+  return text;
+}
+
+static void free_environment(char **environment) {
+  for (char **e = environment; e && *e; e++) mem_free(*e);
+  mem_free(environment);
+}
+
+static char **make_environment(const genai_string_map *more) {
+  char **environment = mem_zalloc((KEPT + more->count + 1) * sizeof *environment), **at = environment;
+  if (!environment) return NULL;
+  bool whole = true;
+  for (size_t i = 0; i < KEPT; i++) {
+    const char *value = getenv(kept[i]);
+    if (value) whole &= (*at++ = pair(kept[i], value)) != NULL;
+  }
+  for (size_t i = 0; i < more->count; i++) whole &= (*at++ = pair(more->items[i].key, more->items[i].value)) != NULL;
+  if (whole) return environment;
+  free_environment(environment);
+  return NULL;
+}
+
+static int make_pipe(int ends[2]) {
+  if (pipe(ends)) return errno;
+  for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+  return 0;
+}
+
+static void close_both(int ends[2]) {
+  close(ends[0]);
+  close(ends[1]);
+}
+
+/* Its own group, so that its children can be ended with it; default signals, none masked: our threads mask all. */
+static int set_attributes(posix_spawnattr_t *attributes) {
+  sigset_t none, usual;
+  sigemptyset(&none);
+  sigemptyset(&usual);
+  sigaddset(&usual, SIGPIPE);
+  sigaddset(&usual, SIGINT);
+  sigaddset(&usual, SIGTERM);
+  int failed = posix_spawnattr_setpgroup(attributes, 0);
+  if (!failed) failed = posix_spawnattr_setsigmask(attributes, &none);
+  if (!failed) failed = posix_spawnattr_setsigdefault(attributes, &usual);
+  if (failed) return failed;
+  return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+static int spawn(process *p, const char *const *argv, char **environment, int in, int out) {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  int failed = posix_spawn_file_actions_init(&files);
+  if (failed) return failed;
+  failed = posix_spawnattr_init(&attributes);
+  if (!failed) {
+    failed = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+    if (!failed) failed = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+    if (!failed) failed = set_attributes(&attributes);
+    if (!failed) failed = posix_spawnp(&p->pid, argv[0], &files, &attributes, (char *const *)(uintptr_t)argv, environment);
+    posix_spawnattr_destroy(&attributes);
+  }
+  posix_spawn_file_actions_destroy(&files);
+  return failed;
+}
+
+genai_status process_start(process *p, const char *const *argv, const genai_string_map *more, genai_error *error) {
+  int to[2], from[2], failed;
+  if (!argv || !argv[0]) return error_set(error, GENAI_ERROR_ARGUMENT, "There is no command to start.");
+  char **environment = make_environment(more);
+  if (!environment) return error_memory(error);
+  failed = make_pipe(to);
+  if (failed) goto no_pipe;
+  failed = make_pipe(from);
+  if (failed) goto no_second;
+  failed = spawn(p, argv, environment, to[0], from[1]);
+  if (failed) {
+    close_both(from);
+    goto no_second;
+  }
+  close(to[0]);
+  close(from[1]);
+  p->in = to[1];
+  p->out = from[0];
+  free_environment(environment);
+  return GENAI_OK;
+no_second:
+  close_both(to);
+no_pipe:
+  free_environment(environment);
+  error_set(error, GENAI_ERROR_SYSTEM, "\"%s\" could not be started: %s. Is it installed, and in PATH?", argv[0], strerror(failed));
+  if (error) error->os_error = failed;
+  return GENAI_ERROR_SYSTEM;
+}
+
+static bool ended(pid_t pid, int options) {
+  pid_t got;
+  do got = waitpid(pid, NULL, options);
+  while (got < 0 && errno == EINTR);
+  return got != 0; /* a host that ignores SIGCHLD has reaped it: ECHILD */
+}
+
+void process_stop(process *p, unsigned grace_ms) {
+  close(p->in);
+  for (unsigned waited = 0; waited < grace_ms && !ended(p->pid, WNOHANG); waited += STEP_MS) {
+    if (waited + STEP_MS >= grace_ms) {
+      kill(-p->pid, SIGKILL);
+      ended(p->pid, 0);
+      break;
+    }
+    nanosleep(&(struct timespec){0, STEP_MS * 1000000L}, NULL);
+  }
+  kill(-p->pid, SIGKILL); /* children that it left behind */
+}
