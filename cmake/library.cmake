@@ -14,6 +14,9 @@ function(genai_library target export_name)
   target_include_directories(${target} INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE ${genai_private_libraries})
+  if(GENAI_SANITIZE) # the runtime must come first in the program
+    target_link_options(${target} PUBLIC -fsanitize=${GENAI_SANITIZE})
+  endif()
 endfunction()
 
 include(GNUInstallDirs)
@@ -37,9 +40,6 @@ endif()
 check_linker_flag(C "-Wl,--no-undefined" GENAI_LINKER_NO_UNDEFINED)
 if(GENAI_LINKER_NO_UNDEFINED AND NOT GENAI_SANITIZE AND NOT GENAI_FUZZ)
   target_link_options(genai_shared PRIVATE "-Wl,--no-undefined")
-endif()
-if(GENAI_SANITIZE)
-  target_link_options(genai_shared PRIVATE -fsanitize=${GENAI_SANITIZE})
 endif()
 
 # In an archive a hidden symbol is still seen by the linker of a program, where buf_append may be another's. So the
