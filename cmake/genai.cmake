@@ -3,6 +3,8 @@
 add_library(genai_flags INTERFACE)
 target_include_directories(genai_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
 target_compile_definitions(genai_flags INTERFACE _POSIX_C_SOURCE=200809L GENAI_VERSION_STRING="${PROJECT_VERSION}")
+# macOS hides TCP_NOTSENT_LOWAT from who asks for POSIX alone; 32-bit glibc, files over 2 GiB and directories of ext4.
+target_compile_definitions(genai_flags INTERFACE _FILE_OFFSET_BITS=64 $<$<PLATFORM_ID:Darwin>:_DARWIN_C_SOURCE>)
 target_compile_options(genai_flags INTERFACE -Wall -Wextra -Wshadow $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
   -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2)
 target_link_libraries(genai_flags INTERFACE Threads::Threads)
