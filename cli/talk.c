@@ -211,7 +211,10 @@ static exit_status talk_run(const settings *s) {
   exit_status status = audio_reader_open(&t->reader, &source, AUDIO_RATE_IN, &error) == GENAI_OK ? hold_session(t, s)
                                                                                                  : say_error(&error);
   status = finish_writer(t, status);
-  if (t->sending) return status; /* its thread is reading standard input still: the process ends with both */
+  if (t->sending) { /* its thread is reading standard input still: the process ends with both */
+    local_service_stop(&t->conversation.local);
+    return status;
+  }
   conversation_close(&t->conversation);
   audio_reader_close(t->reader);
   free(t);

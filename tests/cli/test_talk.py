@@ -162,8 +162,10 @@ class Talk(Case):
         read_wav(self.out)
 
     def test_interrupt_while_standard_input_is_silent(self):
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
         with subprocess.Popen([COMMAND, "talk", "-e", "-i", "-", "--rate", "16000", "-o", self.out], stdin=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=CLEAN) as p:
+                              stderr=subprocess.PIPE, env={**CLEAN, "TMPDIR": str(temporary)}) as p:
             p.stdin.write(pcm(tone(0.5)))
             p.stdin.flush()
             time.sleep(1.5)
@@ -171,6 +173,7 @@ class Talk(Case):
             self.assertEqual(p.wait(10), 130)
             p.stdin.close()
         read_wav(self.out)
+        self.assertEqual(list(temporary.iterdir()), [])
 
     def test_a_service_elsewhere(self):
         with emulator("--fast") as service:
