@@ -142,17 +142,18 @@ def ours_for(program, case):
 # ---- the judgement ----
 
 def merge_functions(message):
-    """The message with all function declarations in one tool at the end of the list, as the Python SDK arranges them."""
-    def arranged(tools):
-        declared = [f for tool in tools for f in tool.get("functionDeclarations", [])]
-        rest = [{k: v for k, v in tool.items() if k != "functionDeclarations"} for tool in tools]
-        kept = [tool for tool, before in zip(rest, tools) if tool or "functionDeclarations" not in before]
+    """The message with all function declarations in one tool at the end of the list, and in a setup without tools that
+    say nothing: as the Python SDK arranges them."""
+    def arranged(tools, setup):
+        declared = [function for tool in tools for function in tool.get("functionDeclarations", [])]
+        rest = [{name: value for name, value in tool.items() if name != "functionDeclarations" or not value} for tool in tools]
+        kept = [tool for tool, whole in zip(rest, tools) if tool or (tool == whole and not setup)]
         return kept + ([{"functionDeclarations": declared}] if declared else [])
 
-    def visit(value):
-        return {name: arranged(member) if name == "tools" and isinstance(member, list) else
-                visit(member) if isinstance(member, dict) else member for name, member in value.items()}
-    return visit(message)
+    def visit(value, setup):
+        return {name: arranged(member, setup) if name == "tools" and isinstance(member, list) else
+                visit(member, setup) if isinstance(member, dict) else member for name, member in value.items()}
+    return visit(message, "setup" in message)
 
 
 # What an exception may do to our message before it is compared.

@@ -61,6 +61,8 @@ class Generator:
 
     def scalar(self, kind, name, media=None):
         """A plausible value of a kind that has no fields."""
+        if name == "additionalProperties":
+            return self.pick([True, False, {"type": "STRING"}, {"type": "OBJECT", "properties": {"a": {"type": "NUMBER"}}}])
         if kind == "string":
             if name == "mimeType":
                 return MEDIA.get(media, "application/pdf")
@@ -178,6 +180,7 @@ def loose(backend):
     yield call("turns as content", backend, "sendClientContent", {"turns": content})
     yield call("turns as contents", backend, "sendClientContent",
                {"turns": [content, {"role": "model", "parts": [{"text": "b"}]}, content], "turnComplete": False})
+    yield call("turns with and without parts", backend, "sendClientContent", {"turns": [content, {"role": "model"}]})
     answer = {"id": "1", "name": "f", "response": {"output": 1}}
     yield call("functionResponses as one", backend, "sendToolResponse", {"functionResponses": answer})
     yield call("functionResponses as two", backend, "sendToolResponse",
