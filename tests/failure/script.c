@@ -8,8 +8,7 @@
 enum { FRAME_MAX = 16 << 20 };
 
 bool script_read(peer_io *io, script *s) {
-  uint8_t *data = malloc(FRAME_MAX);
-  bool message = false;
+  uint8_t *data = s->frame;
   for (;;) {
     size_t size = FRAME_MAX;
     int first = peer_read_frame(io, data, &size);
@@ -21,16 +20,13 @@ bool script_read(peer_io *io, script *s) {
       continue;
     }
     if (first == 0x89 && peer_frame(io, 0x8A, data, size)) continue;
-    message = first == 0x81 || first == 0x82;
-    if (!message) break;
+    if (first != 0x81 && first != 0x82) return false;
     size_t shown = size < sizeof s->last ? size : sizeof s->last - 1;
     memcpy(s->last, data, shown);
     s->last[shown] = '\0';
     s->messages++;
-    break;
+    return true;
   }
-  free(data);
-  return message;
 }
 
 bool script_send_text_of(peer_io *io, size_t size) {
@@ -85,5 +81,7 @@ static bool perform(peer_io *io, script *s, const step *at) {
 
 void script_serve(peer_io *io, void *argument) {
   script *s = argument;
+  s->frame = malloc(FRAME_MAX);
   for (const step *at = s->steps; perform(io, s, at); at++) {}
+  free(s->frame);
 }

@@ -52,6 +52,7 @@ struct script {
   const step *steps;
   gate reached, go;
   void *user;
+  uint8_t *frame;       /* room for one */
   /* What it saw; to be read after peer_free. */
   char head[8192];
   unsigned messages;    /* the setup included */

@@ -89,8 +89,10 @@ verdict talk_verdict(const talk *t, verdict v) {
   return v;
 }
 
-int talk_scaled_down(int count) {
+int talk_scale(void) {
   const char *text = getenv("GENAI_TEST_SCALE");
   int scale = text ? atoi(text) : 1;
-  return scale > 1 && count / scale ? count / scale : scale > 1 ? 1 : count;
+  return scale > 1 ? scale : 1;
 }
+
+int talk_scaled_down(int count) { return count > talk_scale() ? count / talk_scale() : 1; }

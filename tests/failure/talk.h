@@ -33,8 +33,9 @@ void talk_expect_event(talk *t, genai_live_event_kind kind);
 /* The verdict with the host and the port of the talk's peer. */
 verdict talk_verdict(const talk *t, verdict v);
 
-/* Rounds, sizes and times of a test under GENAI_TEST_SCALE, which slow runs (valgrind) set to more than 1. */
-int talk_scaled_down(int count);
+/* GENAI_TEST_SCALE, which slow runs (valgrind) set to more than 1: rounds are divided by it, short times multiplied. */
+int talk_scale(void);
+int talk_scaled_down(int count); /* at least 1 */
 
 #define SAYS(text) BINARY("{\"serverContent\":{\"modelTurn\":{\"parts\":[{\"text\":\"" text "\"}]}}}")
 
