@@ -103,13 +103,17 @@ static exit_status hold_lines(chat *t) {
 
 static exit_status chat_run(const settings *s) {
   bool sound = s->audio_out != NULL;
-  session_defaults defaults = {sound ? GENAI_MODALITY_AUDIO : GENAI_MODALITY_TEXT, false, sound};
+  session_defaults defaults = {s->text ? GENAI_MODALITY_TEXT : GENAI_MODALITY_AUDIO, false, true};
   report_form form = !s->json ? REPORT_TEXT
                      : sound && strcmp(s->audio_out, "-") == 0 ? REPORT_JSON_STDERR : REPORT_JSON;
   genai_error error = {0};
   bool over = false;
   chat t = {.conversation.text_out = !sound};
   conversation *c = &t.conversation;
+  if (s->text && sound) {
+    say("--text asks for an answer without sound: leave out it or --audio-out.");
+    return STATUS_USAGE;
+  }
   exit_status status = conversation_open(c, s, &defaults, form);
   if (status == STATUS_OK && sound &&
       audio_writer_open(&c->writer, s->audio_out, AUDIO_WAV, AUDIO_RATE_OUT, &error) != GENAI_OK) {
@@ -125,15 +129,17 @@ static exit_status chat_run(const settings *s) {
 
 static const option chat_table[] = {
     {.name = "audio-out", .letter = 'o', .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, audio_out),
-     .help = "Asks for a spoken answer and writes it to this WAV file; - is standard output. Its transcript is printed on "
-             "standard error."},
+     .help = "Writes the spoken answer to this WAV file; - is standard output. Its words are printed on standard error."},
+    {.name = "text", .kind = OPTION_FLAG, .offset = offsetof(settings, text),
+     .help = "Asks for text instead of speech, of a model that can; those of 2026 only speak."},
 };
 static const option_group chat_group = OPTION_GROUP("Chat", chat_table);
 static const option_group *const chat_options[] = {&chat_group, &session_options, &connection_options, &progress_options,
                                                    &general_options, NULL};
 
 static const char *const about[] = {
-    "Sends TEXT as one turn and prints the answer's text as it streams. Without TEXT each line of standard input is a turn; "
+    "Sends TEXT as one turn and prints the answer's words as they stream: the model speaks, and the service writes down what "
+    "it says. Without TEXT each line of standard input is a turn; "
     "the prompt stands only on a terminal, and the end of input (or Ctrl-C) ends the session.",
     "A function that the model calls is printed and answered with --tool-result.",
     NULL,

@@ -36,7 +36,7 @@ typedef struct settings {
   /* talk and chat */
   const char *in, *out, *out_format, *audio_out;
   int64_t chunk_ms, rate_hz;
-  bool fast;
+  bool fast, text;
   /* setup, encode, decode */
   const char *backend, *project, *location;
   bool music;

@@ -27,7 +27,7 @@ static genai_status make_client(conversation *c, genai_error *error) {
       .log = s->verbose ? log_line : NULL, .log_level = GENAI_LOG_DEBUG};
   genai_status status = session_key(s, &c->memory, &options.api_key, error);
   if (status == GENAI_OK && s->emulator) {
-    status = local_service_start(&c->local, s, error);
+    status = local_service_start(&c->local, s->fast || c->text_out, s->verbose, error);
     options.base_url = c->local.url;
     options.ca_file = c->local.ca_file;
     options.api_key = "emulator";
@@ -137,13 +137,13 @@ static genai_status take_audio(conversation *c, const genai_blob *blob, genai_er
   return status == GENAI_OK ? audio_writer_flush(c->writer, error) : status;
 }
 
-static void take_text(conversation *c, const char *text) {
-  begin_turn(c);
+/* What the model writes, or what it says written down. */
+static void take_words(conversation *c, const char *event, const char *text) {
   if (c->text_out && !report_is_json(&c->report)) {
     output_write(text, strlen(text));
     output_flush();
   } else {
-    report_speech(&c->report, "text", "model", text);
+    report_speech(&c->report, event, "model", text);
   }
 }
 
@@ -151,7 +151,10 @@ static genai_status take_turn(conversation *c, const genai_content *turn, genai_
   genai_status status = GENAI_OK;
   for (size_t i = 0; turn != NULL && status == GENAI_OK && i < turn->parts.count; i++) {
     const genai_part *part = turn->parts.items[i];
-    if (part->text != NULL && !part->thought.value) take_text(c, part->text);
+    if (part->text != NULL && !part->thought.value) {
+      begin_turn(c);
+      take_words(c, "text", part->text);
+    }
     if (part->inline_data != NULL && part->inline_data->data.size > 0) status = take_audio(c, part->inline_data, error);
   }
   return status;
@@ -161,7 +164,7 @@ static genai_status take_turn(conversation *c, const genai_content *turn, genai_
 static void take_transcripts(conversation *c, const genai_live_server_content *content) {
   const genai_transcription *in = content->input_transcription, *out = content->output_transcription;
   if (in != NULL && in->text != NULL) report_speech(&c->report, "inputTranscription", "you", in->text);
-  if (out != NULL && out->text != NULL) report_speech(&c->report, "outputTranscription", "model", out->text);
+  if (out != NULL && out->text != NULL) take_words(c, "outputTranscription", out->text);
 }
 
 static void end_turn(conversation *c) {

@@ -40,7 +40,7 @@ typedef struct conversation {
   audio_writer *writer;              /* where the answer's sound goes, or NULL */
   audio_resampler *resampler;        /* when it does not come at 24 kHz */
   int resampler_hz;
-  bool text_out;                     /* the answer's text is the data */
+  bool text_out;                     /* the answer's words are the data */
   conversation_turn turn;
   conversation_totals totals;
   /* Called when a turn ends, and with its first audio; may be NULL. */

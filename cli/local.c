@@ -32,8 +32,8 @@ static genai_status write_ca(local_service *l, const char *pem, genai_error *err
   return error_set(error, GENAI_ERROR_SYSTEM, "%s could not be written: %s.", l->ca_file, strerror(code));
 }
 
-genai_status local_service_start(local_service *l, const settings *s, genai_error *error) {
-  emulator_options options = {.fast = s->fast, .log = s->verbose ? log_line : NULL};
+genai_status local_service_start(local_service *l, bool fast, bool verbose, genai_error *error) {
+  emulator_options options = {.fast = fast, .log = verbose ? log_line : NULL};
   genai_status status = emulator_start(&l->emulator, &options, error);
   if (status != GENAI_OK) return status;
   snprintf(l->url, sizeof l->url, "%s", emulator_url(l->emulator));

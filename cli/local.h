@@ -11,7 +11,8 @@ typedef struct local_service {
   char ca_file[256]; /* a temporary file, or "" */
 } local_service;
 
-genai_status local_service_start(local_service *l, const settings *s, genai_error *error);
+/* fast: answers come at once, not at the pace of speech. */
+genai_status local_service_start(local_service *l, bool fast, bool verbose, genai_error *error);
 void local_service_stop(local_service *l); /* also when it was never started */
 
 #endif

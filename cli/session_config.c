@@ -40,6 +40,16 @@ static bool set_modality(genai_live_connect_config *config, genai_modality modal
   return config->response_modalities.items != NULL;
 }
 
+/* Whether sound is among the answers: only that has a transcript. */
+static bool speaks(const genai_live_connect_config *config) {
+  const genai_enum_list *list = &config->response_modalities;
+  if (list->items == NULL) list = &config->generation_config->response_modalities;
+  for (size_t i = 0; i < list->count; i++) {
+    if (list->items[i] == GENAI_MODALITY_AUDIO) return true;
+  }
+  return false;
+}
+
 static bool set_voice(genai_live_connect_config *config, const char *name, arena *a) {
   genai_prebuilt_voice_config prebuilt = {.voice_name = name};
   genai_voice_config voice = {.prebuilt_voice_config = keep(a, &prebuilt, sizeof prebuilt)};
@@ -80,7 +90,7 @@ genai_status session_config_make(const settings *s, const session_defaults *defa
               (s->system == NULL || set_system(c, s->system, a)) && (tool == NULL || add_tool(c, tool, a));
   if (!made) return error_memory(error);
   if (defaults->transcribe_input && c->input_audio_transcription == NULL) c->input_audio_transcription = &transcription;
-  if (defaults->transcribe_output && c->output_audio_transcription == NULL) c->output_audio_transcription = &transcription;
+  if (defaults->transcribe_output && speaks(c) && c->output_audio_transcription == NULL) c->output_audio_transcription = &transcription;
   *config = c;
   return GENAI_OK;
 }

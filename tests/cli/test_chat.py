@@ -51,8 +51,14 @@ class Chat(Case):
         events = [line["event"] for line in lines]
         self.assertEqual(events[0], "open")
         self.assertIn("turnComplete", events)
-        text = "".join(line["text"] for line in lines if line["event"] == "text")
-        self.assertEqual(text, self.chat("Hello").stdout.rstrip("\n"))
+        words = "".join(line["text"] for line in lines if line["event"] == "outputTranscription")
+        self.assertEqual(words, self.chat("Hello").stdout.rstrip("\n"))
+        self.assertGreater(len(words), 0)
+        lines = json_lines(self.check(self.chat("Hello", "--json", "--text"), 0).stdout)
+        self.assertEqual("".join(line["text"] for line in lines if line["event"] == "text"), words)
+
+    def test_text_beside_sound_is_a_contradiction(self):
+        self.check(self.chat("Hello", "--text", "--audio-out", self.folder / "reply.wav"), 2, "--audio-out")
 
     def test_tool_call(self):
         for declarations in (WEATHER, {"functionDeclarations": WEATHER}, WEATHER):

@@ -31,7 +31,8 @@ class Service(Case):
     def test_setup_of_chat(self):
         def script(fake):
             self.assertEqual(fake.setup, {
-                "model": "models/m1", "generationConfig": {"responseModalities": ["TEXT"], "temperature": 0.5,
+                "model": "models/m1", "outputAudioTranscription": {},
+                "generationConfig": {"responseModalities": ["AUDIO"], "temperature": 0.5,
                 "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}}},
                 "systemInstruction": {"role": "user", "parts": [{"text": "Be brief."}]},
                 "tools": [{"googleSearch": {}}, {"functionDeclarations": [{"name": "f"}]}], "extra": 1})
@@ -46,6 +47,27 @@ class Service(Case):
         extra.write_text('{"extra":1}')
         self.check(self.chat(script, "Hi", "-m", "m1", "-c", config, "--voice=Kore", "-s", "Be brief.", "--declare", tools,
                              "--setup-json", extra), 0)
+
+    def test_text_is_asked_for(self):
+        def script(fake):
+            self.assertEqual(fake.setup, {"model": "models/m1", "generationConfig": {"responseModalities": ["TEXT"]}})
+            fake.receive()
+            fake.text("ok")
+            fake.complete()
+
+        self.assertEqual(self.check(self.chat(script, "Hi", "-m", "m1", "--text"), 0).stdout, "ok\n")
+
+    def test_spoken_words_stream(self):
+        def script(fake):
+            fake.receive()
+            fake.audio(pcm(tone(0.1, 24000)))
+            fake.content(outputTranscription={"text": "One "})
+            fake.text("and ")
+            fake.content(outputTranscription={"text": "two."})
+            fake.complete()
+
+        done = self.check(self.chat(script, "Hi"), 0)
+        self.assertEqual((done.stdout, done.stderr), ("One and two.\n", ""))
 
     def test_setup_of_talk(self):
         def script(fake):
