@@ -14,12 +14,13 @@ enum {
   CLOSE_MS = 2000,  /* for the peer's close frame, and for what is to be written to leave */
   BACKLOG_MAX = 32, /* messages waiting: the client is not read before they are fewer */
   CLOSE_GOING_AWAY = 1001,
-  CLOSE_INVALID = 1007,
+  CLOSE_POLICY = 1008,
   CLOSE_INTERNAL = 1011
 };
 
 typedef enum connection_state {
   CONNECTION_HEAD, /* waiting for the upgrade request */
+  CONNECTION_BODY, /* it was none: waiting for its body */
   CONNECTION_OPEN,
   CONNECTION_CLOSING,  /* our close frame is written; the peer's is waited for */
   CONNECTION_FINISHING /* what is written is the last */
@@ -33,11 +34,13 @@ struct connection {
   net_stream *stream;
   net_timer *timer; /* upgrade, the service's deadline, the end */
   buf head;
+  http_body body;
   ws_decoder decoder;
   service *service; /* NULL before the upgrade */
   buf out;          /* frames; up to out_at they are written */
   size_t out_at;
   bool paused;
+  char token[TOKEN_NAME_MAX]; /* "" without one */
 };
 
 static void say(const connection *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -65,6 +68,7 @@ static void discard(connection *c) {
   service_free(c->service);
   ws_decoder_deinit(&c->decoder);
   buf_deinit(&c->head);
+  http_body_deinit(&c->body);
   buf_deinit(&c->out);
   mem_free(c);
 }
@@ -186,8 +190,28 @@ static void refuse(connection *c, const door_answer *answer) {
   net_timer_start(c->timer, CLOSE_MS);
 }
 
+static int64_t unix_ms(const connection *c) {
+  const emulator_options *options = c->server->options;
+  return options->unix_ms(options->user);
+}
+
+/* A service's admit: the token's word on a setup. */
+static int admit(void *user, json_t *wanted, char reason[SETUP_REASON_MAX]) {
+  connection *c = user;
+  return tokens_admit(c->server->rest.tokens, unix_ms(c), c->token, wanted, reason);
+}
+
+/* What the client showed as a token becomes its session's; false, and the reason, when it opens nothing. */
+static bool take_token(connection *c, const door_answer *answer, char reason[SETUP_REASON_MAX]) {
+  memcpy(c->token, answer->token, sizeof c->token);
+  return !tokens_check(c->server->rest.tokens, unix_ms(c), c->token, reason);
+}
+
 static void open(connection *c, const door_answer *answer) {
   const emulator_options *options = c->server->options;
+  char reason[SETUP_REASON_MAX];
+  bool constrained = answer->method == DOOR_CONSTRAINED, known = !constrained || take_token(c, answer, reason);
+  int64_t left_ms = constrained && known ? tokens_expiry_ms(c->server->rest.tokens, c->token) - unix_ms(c) : 0;
   c->service = service_new(&(service_options){
       .backend = answer->backend,
       .music = answer->method == DOOR_MUSIC,
@@ -195,6 +219,9 @@ static void open(connection *c, const door_answer *answer) {
       .transcript = options->transcript,
       .fast = options->fast,
       .seed = options->seed + c->number,
+      .expires_ms = left_ms > 0 ? net_loop_now(c->server->loop) + (uint64_t)left_ms : 0,
+      .admit = constrained ? admit : NULL,
+      .admit_user = c,
   });
   if (!c->service || ws_response_write(&c->out, answer->key.data, answer->key.size, NULL, 0, NULL)) {
     refuse(c, &(door_answer){.status = 503,
@@ -203,19 +230,38 @@ static void open(connection *c, const door_answer *answer) {
                              .message = "The service is currently unavailable."});
     return;
   }
-  say(c, "opened: %s %s%s", answer->backend.vertex ? "Vertex" : "Gemini API", answer->backend.version,
-      answer->method == DOOR_MUSIC ? ", music" : "");
+  say(c, "opened: %s %s%s%s", answer->backend.vertex ? "Vertex" : "Gemini API", answer->backend.version,
+      constrained ? ", constrained" : "", answer->method == DOOR_MUSIC ? ", music" : "");
   net_timer_stop(c->timer);
   c->state = CONNECTION_OPEN;
-  if (answer->message) write_close(c, CLOSE_INVALID, answer->message, CONNECTION_CLOSING);
+  if (answer->close_code) write_close(c, answer->close_code, answer->message, CONNECTION_CLOSING);
+  if (!known) write_close(c, CLOSE_POLICY, reason, CONNECTION_CLOSING);
+}
+
+static const door_answer malformed = {.status = 400,
+                                      .reason = "Bad Request",
+                                      .code = "INVALID_ARGUMENT",
+                                      .message = "The request could not be understood."};
+
+/* Takes the body of a plain request and, when it is there, answers. Returns how many bytes belong to it. */
+static size_t take_body(connection *c, const uint8_t *data, size_t size) {
+  http_head head;
+  size_t used = 0;
+  if (http_body_feed(&c->body, data, size, &used, NULL) ||
+      ((c->body.done || c->body.cut) && http_head_parse(&head, true, c->head.data, c->head.size, NULL))) {
+    refuse(c, &malformed);
+    return size;
+  }
+  if (!c->body.done && !c->body.cut) return used;
+  say(c, "answered a %.*s", (int)head.method.size, head.method.data);
+  rest_answer(&c->out, &c->server->rest, unix_ms(c), &head, c->body.data.data, c->body.data.size, c->body.cut);
+  c->state = CONNECTION_FINISHING;
+  net_timer_start(c->timer, CLOSE_MS);
+  return size;
 }
 
 /* Takes the request's head; returns how many bytes belong to it. */
 static size_t take_head(connection *c, const uint8_t *data, size_t size) {
-  static const door_answer malformed = {.status = 400,
-                                        .reason = "Bad Request",
-                                        .code = "INVALID_ARGUMENT",
-                                        .message = "The request could not be understood."};
   http_head head;
   door_answer answer;
   size_t before = c->head.size, room = c->head.ceiling - before;
@@ -227,12 +273,19 @@ static size_t take_head(connection *c, const uint8_t *data, size_t size) {
     refuse(c, &malformed);
     return size;
   }
+  size_t used = head.size - before;
+  if (rest_takes(&c->server->rest, &head)) {
+    c->head.size = head.size;
+    c->state = CONNECTION_BODY;
+    if (!http_body_init(&c->body, &head, REST_BODY_MAX, NULL)) return used + take_body(c, data + used, size - used);
+    refuse(c, &malformed);
+    return size;
+  }
   door_judge(&answer, &head, c->server->options->key);
   if (answer.status == 101)
     open(c, &answer);
   else
     refuse(c, &answer);
-  size_t used = head.size - before;
   buf_deinit(&c->head);
   return used;
 }
@@ -243,8 +296,10 @@ static void on_ready(void *user) { (void)user; }
 
 static size_t on_data(void *user, uint8_t *data, size_t size) {
   connection *c = user;
-  size_t used = c->state == CONNECTION_HEAD ? take_head(c, data, size) : 0;
-  if (c->state == CONNECTION_HEAD) return used;
+  size_t used = c->state == CONNECTION_HEAD   ? take_head(c, data, size)
+                : c->state == CONNECTION_BODY ? take_body(c, data, size)
+                                              : 0;
+  if (c->state == CONNECTION_HEAD || c->state == CONNECTION_BODY) return used;
   if (c->service) return used + take_frames(c, data + used, size - used);
   drain(c);
   return size;

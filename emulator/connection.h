@@ -5,6 +5,7 @@
 
 #include "emulator/emulator.h"
 #include "emulator/recording.h"
+#include "emulator/rest.h"
 #include "emulator/speaker.h"
 #include "net/stream.h"
 
@@ -18,6 +19,7 @@ typedef struct server {
   const emulator_options *options;
   const recording *recording; /* to replay, or NULL */
   speaker *speaker;
+  rest_service rest;
   connection *connections; /* those that are open */
   unsigned count;
   unsigned accepted; /* so far: numbers for the log, and for seeds */

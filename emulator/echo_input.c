@@ -11,7 +11,9 @@ static void refuse(echo *e) { service_close(e->service, 1007, "Request contains 
 
 static void take_setup(echo *e, json_t *message) {
   char reason[SETUP_REASON_MAX], id[ECHO_ID_MAX];
-  int code = setup_read(&e->setup, &service_options_of(e->service)->backend, message, reason);
+  const service_options *options = service_options_of(e->service);
+  int code = options->admit ? options->admit(options->admit_user, message, reason) : 0;
+  if (!code) code = setup_read(&e->setup, &options->backend, message, reason);
   if (code) {
     service_close(e->service, code, "%s", reason);
     return;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -53,6 +54,13 @@ static void on_loop(emulator *e, void (*run)(emulator *e)) {
 
 /* ---- options ---- */
 
+static int64_t system_unix_ms(void *user) {
+  (void)user;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static bool copy_text(const char **text) {
   const char *from = *text;
   *text = mem_strdup(from);
@@ -63,6 +71,7 @@ static genai_status copy_options(emulator *e, const emulator_options *options, g
   emulator_options *o = &e->options;
   *o = *options;
   if (!o->host) o->host = "127.0.0.1";
+  if (!o->unix_ms) o->unix_ms = system_unix_ms;
   const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript};
   bool fine = true;
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) fine = copy_text(texts[i]) && fine;
@@ -122,6 +131,8 @@ static genai_status start(emulator *e, genai_error *error) {
     status = cert_make(&e->cert, o->host, error);
     if (!status) status = net_tls_server_new(&e->tls, e->cert.chain_pem, e->cert.key_pem, error);
   }
+  e->server.rest = (rest_service){.tokens = tokens_new(o->seed), .key = o->key, .credentials = o->credentials};
+  if (!status && !e->server.rest.tokens) status = error_memory(error);
   if (!status) status = net_loop_new(&e->server.loop, error);
   if (!status) status = speaker_new(&e->server.speaker, e->server.loop, o->no_speech, connection_spoken, error);
   if (status) return status;
@@ -169,6 +180,7 @@ void emulator_stop(emulator *e) {
   net_loop_free(e->server.loop);
   speaker_free(e->server.speaker);
   net_tls_drop(e->tls);
+  tokens_free(e->server.rest.tokens);
   recording_deinit(&e->recording);
   cert_deinit(&e->cert);
   free_options(&e->options);

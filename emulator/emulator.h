@@ -1,7 +1,8 @@
 /* The Live API on your own machine: a server on a thread of its own, for a command or a test to start and stop.
  *
  * It serves `/ws/google.ai.generativelanguage.{v1,v1beta,v1alpha}.GenerativeService.{BidiGenerateContent,
- * BidiGenerateMusic}` and, for Vertex, `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`,
+ * BidiGenerateMusic}`, with ephemeral tokens (`POST /v1alpha/auth_tokens`)
+ * `/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained`, and, for Vertex, `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`,
  * below any path prefix. What it answers, and what it refuses, is in service.h and the files named there. */
 #ifndef GENAI_EMULATOR_EMULATOR_H
 #define GENAI_EMULATOR_EMULATOR_H
@@ -28,13 +29,15 @@ typedef struct emulator_options {
   emulator_voice voice;
   const char *replay;     /* REPLAY: the file */
   const char *key;        /* the only API key or token taken; NULL: any that is not empty */
+  bool credentials;       /* also be Google's OAuth token endpoint (POST /token) and metadata server (rest.h) */
   const char *transcript; /* ECHO: what every utterance is heard to say; NULL: only its length is told */
   uint64_t seed;          /* of the ids that are given out */
   bool fast;              /* answers come at once, not at the pace of speech */
   bool no_speech;         /* texts are spoken as tones, also where espeak-ng is installed */
   void (*log)(void *user,
               const char *line); /* what happens, a line at a time, without credentials; on its thread; or NULL */
-  void *user;
+  int64_t (*unix_ms)(void *user); /* the time, by which tokens expire; NULL: the system's. On the emulator's thread */
+  void *user;                     /* of log and unix_ms */
 } emulator_options;
 
 /* Listens when it returns. The sentence of an error says what to do. */

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "emulator/random.h"
 #include "emulator/shape.h"
 #include "emulator/voice.h"
 
@@ -53,13 +54,7 @@ const service_options *service_options_of(const service *s) { return &s->options
 bool service_closing(const service *s) { return s->close_code != 0; }
 size_t service_backlog(const service *s) { return s->count; }
 
-/* splitmix64: any seed is a good one. */
-uint64_t service_random(service *s) {
-  uint64_t z = s->random += 0x9E3779B97F4A7C15u;
-  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-  return z ^ z >> 31;
-}
+uint64_t service_random(service *s) { return random_next(&s->random); }
 
 void service_close(service *s, int code, const char *format, ...) {
   if (s->close_code) return;
@@ -137,6 +132,7 @@ void service_spoken(service *s, uint64_t now_ms, uint64_t id, const int16_t *sam
 bool service_next(service *s, uint64_t now_ms, service_action *action) {
   mem_free(s->current);
   s->current = NULL;
+  if (s->options.expires_ms && now_ms >= s->options.expires_ms) service_close(s, 1008, "Token has expired.");
   if (!s->count && !s->close_code) s->class->next(s->voice, now_ms);
   if (s->count) {
     *action = s->outbox[s->first];
@@ -154,5 +150,6 @@ bool service_next(service *s, uint64_t now_ms, service_action *action) {
 uint64_t service_deadline(const service *s) {
   if (s->count) return 0;
   if (s->close_code) return s->close_pulled ? SERVICE_NEVER : 0;
-  return s->class->deadline(s->voice);
+  uint64_t deadline = s->class->deadline(s->voice), expires_ms = s->options.expires_ms;
+  return expires_ms && expires_ms < deadline ? expires_ms : deadline;
 }

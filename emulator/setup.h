@@ -12,6 +12,7 @@ enum { SETUP_REASON_MAX = 512 };
 /* Which service is played. */
 typedef struct setup_backend {
   bool vertex;
+  bool express;        /* Vertex with a key: models are named without a project */
   const char *version; /* of the API: "v1beta" */
 } setup_backend;
 

@@ -219,3 +219,12 @@ bool shape_check(json_t *message, const char *name, const char *api_version, cha
            "Invalid JSON payload received. Unknown name \"\": Root element must be a message.");
   return false;
 }
+
+bool shape_has_path(const char *name, const char *path) {
+  char part[TYPE_MAX], field[TYPE_MAX], type[TYPE_MAX];
+  const char *fields = fields_of(name);
+  size_t size = strcspn(path, ".");
+  if (!fields || !size || size >= sizeof part) return false;
+  snprintf(part, sizeof part, "%.*s", (int)size, path);
+  return find_field(fields, part, field, type) && (!path[size] || shape_has_path(type, path + size + 1));
+}

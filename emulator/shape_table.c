@@ -181,6 +181,9 @@ const shape_row shape_messages[] = {
      "disabled:bool start_of_speech_sensitivity:StartSensitivity end_of_speech_sensitivity:EndSensitivity "
      "prefix_padding_ms:int32 silence_duration_ms:int32"},
     {"Empty", ""},
+    {"AuthToken",
+     "name:string expire_time:timestamp new_session_expire_time:timestamp uses:int32 field_mask:string "
+     "bidi_generate_content_setup:BidiGenerateContentSetup"},
     {"BidiGenerateMusicClientMessage",
      "setup:BidiGenerateMusicSetup client_content:BidiGenerateMusicClientContent "
      "music_generation_config:MusicGenerationConfig playback_control:PlaybackControl"},

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "emulator/random.h"
+
 /* A bar is 16 steps; a note begins on a step and has died away before the next one of its voice. */
 enum { STEPS_A_BEAT = 4, STEPS_A_BAR = 16, BLOCK = 256, HARMONICS = 4, BASS_OCTAVE = 2 };
 
@@ -16,13 +18,7 @@ typedef struct note {
   double left, right;
 } note;
 
-/* splitmix64's finisher. */
-static uint64_t mix(uint64_t z) {
-  z += 0x9E3779B97F4A7C15u;
-  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-  return z ^ z >> 31;
-}
+static uint64_t mix(uint64_t z) { return random_next(&z); }
 
 /* 0 to 1, the same for the same things. */
 static double chance(uint64_t hash, uint64_t of) { return (double)(mix(hash ^ mix(of)) >> 11) / 9007199254740992.0; }

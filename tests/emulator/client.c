@@ -51,7 +51,7 @@ void client_write(client *c, const void *data, size_t size) {
   }
 }
 
-static void read_head(client *c) {
+void client_finish(client *c) {
   size_t used = 0;
   while (used < sizeof c->head - 1 && !strstr(c->head, "\r\n\r\n")) {
     if (!receive(c, c->head + used, 1)) break;
@@ -61,7 +61,7 @@ static void read_head(client *c) {
   if (c->status != 101) c->head[used + receive(c, c->head + used, sizeof c->head - 1 - used)] = '\0';
 }
 
-void client_open(client *c, int port, const char *ca_pem, const char *path, const char *headers) {
+void client_begin(client *c, int port, const char *ca_pem, const char *request) {
   *c = (client){.fd = socket(AF_INET, SOCK_STREAM, 0)};
   struct sockaddr_in address = {
       .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -69,14 +69,18 @@ void client_open(client *c, int port, const char *ca_pem, const char *path, cons
   setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
   assert_int_equal(connect(c->fd, (struct sockaddr *)&address, sizeof address), 0);
   if (ca_pem) start_tls(c, ca_pem);
+  client_write(c, request, strlen(request));
+}
+
+void client_open(client *c, int port, const char *ca_pem, const char *path, const char *headers) {
   char request[4096];
   snprintf(request, sizeof request,
            "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n%s\r\n",
            path, port, headers ? headers : "");
-  client_write(c, request, strlen(request));
-  read_head(c);
+  client_begin(c, port, ca_pem, request);
+  client_finish(c);
   if (c->status == 101) assert_non_null(strstr(c->head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")); /* RFC 6455 section 1.3 */
 }
 

@@ -26,6 +26,9 @@ typedef struct client {
 
 /* ca_pem NULL: plain. headers: more lines, each with its CR LF. Fails the test when there is no answer. */
 void client_open(client *c, int port, const char *ca_pem, const char *path, const char *headers);
+/* The same with a request of the caller's own, whole or in part (more by client_write); *_finish reads the answer. */
+void client_begin(client *c, int port, const char *ca_pem, const char *request);
+void client_finish(client *c);
 void client_close(client *c);
 void client_send(client *c, int opcode, const void *data, size_t size);
 void client_send_text(client *c, const char *text);

@@ -77,7 +77,8 @@ static void lets_the_sdks_in(void **state) {
        "X-Goog-Api-Key: k\r\nUser-Agent: u\r\nContent-Type: application/json\r\n"},
       {"/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent?access_token=k", NULL},
       {VERTEX_PATH, "Authorization: Bearer k\r\n"},
-      {"/" VERTEX_PATH, "authorization: token k\r\n"},
+      {"/" VERTEX_PATH, "authorization: bearer k\r\n"},
+      {VERTEX_PATH, KEY_HEADER},
   };
   emulator_options options = plain;
   options.key = "k";
