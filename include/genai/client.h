@@ -48,6 +48,10 @@ typedef struct genai_client_options {
   genai_string_map headers;    /* added to every upgrade request; a user agent given here is put after ours */
   const char *ca_file;         /* PEM file of trusted certificates; NULL: SSL_CERT_FILE, else the system's directory */
   const char *ca_dir;          /* hashed directory of trusted certificates; NULL: SSL_CERT_DIR, else the system's */
+  const char *proxy;           /* "http://user:password@host:port", "socks5://…" (names resolved here), "socks5h://…" (by the proxy); ""
+                                  for none at all; NULL: HTTPS_PROXY (http_proxy for plain connections), else ALL_PROXY. Loopback
+                                  hosts go direct unless it is given here */
+  const char *no_proxy;        /* hosts that go direct: names, suffixes, addresses, CIDR blocks; NULL: NO_PROXY */
   bool dangerously_skip_certificate_checks;  /* anybody on the path can then read and change everything */
   bool dangerously_allow_plain_credentials;  /* sends the key over http:// and ws:// to hosts that are not loopback */
   uint32_t connect_timeout_ms; /* from the call to setupComplete, whatever the wait says; default 30,000 */

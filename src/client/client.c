@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,9 @@ static genai_status make_parts(genai_client *c, const genai_client_options *opti
   if (status == GENAI_OK) status = endpoint_init(&c->endpoints[ENDPOINT_LIVE], ENDPOINT_LIVE, &c->settings, options, error);
   if (status == GENAI_OK && c->settings.backend == GENAI_BACKEND_GEMINI)
     status = endpoint_init(&c->endpoints[ENDPOINT_MUSIC], ENDPOINT_MUSIC, &c->settings, options, error);
+  const endpoint *live = &c->endpoints[ENDPOINT_LIVE];
+  if (status == GENAI_OK)
+    status = net_proxy_choose(&c->proxy, options->proxy, options->no_proxy, environment, live->host, live->port, live->tls, error);
   if (status == GENAI_OK) status = read_models(c, options->models_json, error);
   if (status != GENAI_OK) return status;
   c->backend = c->settings.backend == GENAI_BACKEND_VERTEX ? WIRE_BACKEND_VERTEX : WIRE_BACKEND_GEMINI;
@@ -94,6 +98,7 @@ static void destroy(genai_client *c) {
   for (int i = 0; i < 2; i++) endpoint_deinit(&c->endpoints[i]);
   settings_deinit(&c->settings);
   arena_deinit(&c->memory);
+  OPENSSL_cleanse(&c->proxy, sizeof c->proxy);
   ready_list_deinit(&c->ready);
   uv_mutex_destroy(&c->log_mutex);
   uv_mutex_destroy(&c->sessions_mutex);

@@ -41,6 +41,7 @@ struct genai_client {
   endpoint endpoints[2];        /* by endpoint_service; music's is empty on Vertex */
   arena memory;                 /* of the model table */
   const genai_model_table *models; /* the application's, or NULL */
+  net_proxy proxy;              /* of kind NET_PROXY_NONE: direct */
   net_tls *tls;                 /* NULL on plain connections */
   net_loop *loop;
   message_pool *pool;           /* memory of received messages */

@@ -233,7 +233,7 @@ static void begin(genai_live_session *s) {
     apply(s, session_fail(&s->mind, &error), NULL);
     return;
   }
-  net_ws_params params = {.target = {to->host, to->port, c->tls, NULL},
+  net_ws_params params = {.target = {to->host, to->port, c->tls, NULL, &c->proxy},
                           .request_target = to->target,
                           .headers = to->headers,
                           .header_count = to->header_count,

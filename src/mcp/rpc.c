@@ -191,27 +191,29 @@ static genai_status write_request(rpc *r, int64_t id, const char *method, const 
 }
 
 genai_status rpc_call(rpc *r, const char *method, const char *params_json, char **result, const genai_wait *wait, genai_error *error) {
-  pending mine = {0};
   waiter w;
   *result = NULL;
+  pending *mine = mem_zalloc(sizeof *mine);
+  if (!mine) return error_memory(error);
   uv_mutex_lock(&r->mutex);
-  mine.id = ++r->last_id;
-  mine.next = r->waiting;
-  r->waiting = &mine;
+  mine->id = ++r->last_id;
+  mine->next = r->waiting;
+  r->waiting = mine;
   uv_mutex_unlock(&r->mutex);
-  genai_status status = write_request(r, mine.id, method, params_json, error);
+  genai_status status = write_request(r, mine->id, method, params_json, error);
   waiter_begin(&w, wait, &r->mutex, &r->answered);
   uv_mutex_lock(&r->mutex);
-  while (status == GENAI_OK && !mine.line && !r->ended) status = waiter_wait(&w, "The call of the MCP server", error);
-  if (status == GENAI_OK && !mine.line) status = error_copy(error, &r->end);
+  while (status == GENAI_OK && !mine->line && !r->ended) status = waiter_wait(&w, "The call of the MCP server", error);
+  if (status == GENAI_OK && !mine->line) status = error_copy(error, &r->end);
   pending **link = &r->waiting;
-  while (*link != &mine) link = &(*link)->next;
-  *link = mine.next;
+  while (*link != mine) link = &(*link)->next;
+  *link = mine->next;
   uv_mutex_unlock(&r->mutex);
   waiter_end(&w);
-  if (status == GENAI_ERROR_CANCELLED || status == GENAI_ERROR_TIMEOUT) tell_cancelled(r, mine.id);
-  if (status == GENAI_OK) status = take_result(r, method, mine.line, result, error);
-  mem_free(mine.line);
+  if (status == GENAI_ERROR_CANCELLED || status == GENAI_ERROR_TIMEOUT) tell_cancelled(r, mine->id);
+  if (status == GENAI_OK) status = take_result(r, method, mine->line, result, error);
+  mem_free(mine->line);
+  mem_free(mine);
   return status;
 }
 

@@ -1,13 +1,18 @@
 #include "net/dialer.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "net/loop_private.h"
 #include "net/resolver.h"
 #include "net/socket.h"
+#include "net/tunnel.h"
 
-enum { STAGGER_MS = 250 }; /* RFC 8305 section 5, Connection Attempt Delay */
+enum {
+  STAGGER_MS = 250, /* RFC 8305 section 5, Connection Attempt Delay */
+  ANSWER_SIZE = 2048, ADDRESS_TEXT = 64
+};
 
 /* A connection with its attempt. The winner moves by pointer and lives on as a plain connection. */
 typedef struct attempt {
@@ -26,9 +31,18 @@ struct net_dial {
   int failure;
   net_dialed *done;
   void *user;
-  int port;
-  char host[];
+  int port;                  /* of the target */
+  net_proxy proxy;
+  attempt *through;          /* the connection to the proxy, while the tunnel is not open */
+  tunnel tunnel;
+  char address[ADDRESS_TEXT]; /* of the target, when it is resolved here for the proxy */
+  uint8_t answer[ANSWER_SIZE];
+  char host[];               /* the target */
 };
+
+static bool proxied(const net_dial *dial) { return dial->proxy.kind != NET_PROXY_NONE; }
+static const char *peer_host(const net_dial *dial) { return proxied(dial) ? dial->proxy.host : dial->host; }
+static int peer_port(const net_dial *dial) { return proxied(dial) ? dial->proxy.port : dial->port; }
 
 static void try_next(net_dial *dial);
 
@@ -51,12 +65,19 @@ static void attempt_drop(net_dial *dial, size_t index) {
   uv_close((uv_handle_t *)&a->tcp, net_tcp_closed);
 }
 
-static void freed(uv_handle_t *stagger) { mem_free(stagger->data); }
+static void freed(uv_handle_t *stagger) {
+  net_dial *dial = stagger->data;
+  OPENSSL_cleanse(&dial->proxy, sizeof dial->proxy);
+  mem_free(dial);
+}
 
 void net_dial_abort(net_dial *dial) {
   if (!dial) return;
   net_resolve_cancel(dial->lookup);
   for (size_t i = 0; i < dial->next; i++) attempt_drop(dial, i);
+  if (dial->through) uv_close((uv_handle_t *)&dial->through->tcp, net_tcp_closed);
+  dial->through = NULL;
+  tunnel_deinit(&dial->tunnel);
   uv_close((uv_handle_t *)&dial->stagger, freed);
 }
 
@@ -82,13 +103,70 @@ static void give_up(net_dial *dial) {
   if (dial->failure == UV_ENOMEM) {
     error_memory(&error);
   } else {
-    error_set(&error, local ? GENAI_ERROR_SYSTEM : GENAI_ERROR_CONNECT, "Could not connect to %s port %d: %s",
-              dial->host, dial->port, uv_strerror(dial->failure));
+    genai_status status = local ? GENAI_ERROR_SYSTEM : proxied(dial) ? GENAI_ERROR_PROXY : GENAI_ERROR_CONNECT;
+    error_set(&error, status, "Could not connect to %s%s port %d: %s", proxied(dial) ? "the proxy " : "", peer_host(dial),
+              peer_port(dial), uv_strerror(dial->failure));
     if (dial->next > 1) error_append(&error, " (tried %zu addresses)", dial->next);
     error_append(&error, ".");
     error.os_error = -dial->failure;
   }
   finish(dial, NULL, &error);
+}
+
+/* ---- through a proxy ---- */
+
+static bool say(net_dial *dial) {
+  buf *out = &dial->tunnel.out;
+  uv_buf_t data = uv_buf_init((char *)out->data, (unsigned)out->size);
+  int n = out->size ? uv_try_write((uv_stream_t *)&dial->through->tcp, &data, 1) : 0;
+  bool whole = n == (int)out->size; /* a fresh connection takes some hundred bytes at once */
+  buf_clear(out);
+  return whole;
+}
+
+static void lost_proxy(net_dial *dial, const char *what) {
+  genai_error error = {0};
+  error_set(&error, GENAI_ERROR_PROXY, "The proxy %s port %d did not connect to %s port %d: %s", dial->proxy.host,
+            dial->proxy.port, dial->host, dial->port, what);
+  finish(dial, NULL, &error);
+}
+
+static void answer_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+  net_dial *dial = handle->data;
+  (void)suggested;
+  *out = uv_buf_init((char *)dial->answer, ANSWER_SIZE);
+}
+
+static void answered(uv_stream_t *stream, ssize_t n, const uv_buf_t *data) {
+  net_dial *dial = stream->data;
+  genai_error error = {0};
+  if (!n) return;
+  if (n < 0) {
+    lost_proxy(dial, "it ended the connection.");
+    return;
+  }
+  genai_status status = tunnel_feed(&dial->tunnel, (const uint8_t *)data->base, (size_t)n, &error);
+  if (status == GENAI_OK) {
+    attempt *a = dial->through;
+    uv_read_stop(stream);
+    dial->through = NULL;
+    finish(dial, &a->tcp, NULL);
+  } else if (status != GENAI_WOULD_BLOCK) {
+    finish(dial, NULL, &error);
+  } else if (!say(dial)) {
+    lost_proxy(dial, "it takes no bytes.");
+  }
+}
+
+static void open_tunnel(net_dial *dial, attempt *a) {
+  genai_error error = {0};
+  dial->through = a;
+  a->tcp.data = dial;
+  const char *target = dial->address[0] ? dial->address : dial->host;
+  genai_status status = tunnel_init(&dial->tunnel, &dial->proxy, target, dial->port, &error);
+  if (status != GENAI_OK) finish(dial, NULL, &error);
+  else if (!say(dial)) lost_proxy(dial, "it takes no bytes.");
+  else if (uv_read_start((uv_stream_t *)&a->tcp, answer_room, answered)) lost_proxy(dial, "its connection cannot be read.");
 }
 
 static void connected(uv_connect_t *request, int status) {
@@ -107,7 +185,13 @@ static void connected(uv_connect_t *request, int status) {
   dial->attempts[index] = NULL;
   a->dial = NULL;
   net_socket_tune(&a->tcp);
-  finish(dial, &a->tcp, NULL);
+  if (!proxied(dial)) {
+    finish(dial, &a->tcp, NULL);
+    return;
+  }
+  uv_timer_stop(&dial->stagger);
+  for (size_t i = 0; i < dial->next; i++) attempt_drop(dial, i);
+  open_tunnel(dial, a);
 }
 
 static void stagger_over(uv_timer_t *stagger) { try_next(stagger->data); }
@@ -148,6 +232,25 @@ static void resolved(void *user, const net_addresses *addresses, const genai_err
   try_next(dial);
 }
 
+/* The target's address for a proxy that wants one (socks5); then the proxy's own. */
+static void target_resolved(void *user, const net_addresses *addresses, const genai_error *error) {
+  net_dial *dial = user;
+  genai_error failed = {0};
+  dial->lookup = NULL;
+  if (error) {
+    finish(dial, NULL, error);
+    return;
+  }
+  uv_ip_name(&addresses->items[0].any, dial->address, sizeof dial->address);
+  if (net_resolve(&dial->lookup, dial->loop, dial->proxy.host, dial->proxy.port, resolved, dial, &failed)) finish(dial, NULL, &failed);
+}
+
+static bool is_address(const char *host) {
+  struct sockaddr_in6 a6;
+  struct sockaddr_in a4;
+  return !uv_ip4_addr(host, 0, &a4) || !uv_ip6_addr(host, 0, &a6);
+}
+
 genai_status net_dial_start(net_dial **out, net_loop *loop, const net_route *route, net_dialed *done, void *user,
                             genai_error *error) {
   *out = NULL;
@@ -159,7 +262,10 @@ genai_status net_dial_start(net_dial **out, net_loop *loop, const net_route *rou
   dial->loop = loop;
   dial->done = done;
   dial->user = user;
-  genai_status status = net_resolve(&dial->lookup, loop, dial->host, dial->port, resolved, dial, error);
+  if (route->proxy) dial->proxy = *route->proxy;
+  bool target_first = dial->proxy.kind == NET_PROXY_SOCKS5 && !is_address(dial->host);
+  genai_status status = target_first ? net_resolve(&dial->lookup, loop, dial->host, dial->port, target_resolved, dial, error)
+                                     : net_resolve(&dial->lookup, loop, peer_host(dial), peer_port(dial), resolved, dial, error);
   if (status) {
     mem_free(dial);
     return status;
@@ -170,4 +276,7 @@ genai_status net_dial_start(net_dial **out, net_loop *loop, const net_route *rou
   return GENAI_OK;
 }
 
-const char *net_dial_phase(const net_dial *dial) { return dial->lookup ? "resolving" : "connecting"; }
+const char *net_dial_phase(const net_dial *dial) {
+  if (dial->through) return "in the talk with the proxy";
+  return dial->lookup ? "resolving" : "connecting";
+}

@@ -6,11 +6,13 @@
 
 #include "genai/base.h"
 #include "net/loop.h"
+#include "net/proxy.h"
 
-/* Where the connection goes. A proxy will be named here, and the target behind it. */
+/* Where the connection goes, and through which proxy (NULL, or one of kind NET_PROXY_NONE: direct). */
 typedef struct net_route {
   const char *host;
   int port;
+  const net_proxy *proxy;
 } net_route;
 
 typedef struct net_dial net_dial;
@@ -24,7 +26,7 @@ genai_status net_dial_start(net_dial **dial, net_loop *loop, const net_route *ro
                             genai_error *error);
 /* `done` is not called any more. Takes NULL. */
 void net_dial_abort(net_dial *dial);
-/* "resolving" or "connecting". */
+/* "resolving", "connecting" or "in the talk with the proxy". */
 const char *net_dial_phase(const net_dial *dial);
 
 /* Memory for a connection that libuv owns until its close callback. */

@@ -196,7 +196,7 @@ genai_status net_stream_connect(net_stream **out, net_loop *loop, const net_stre
   net_stream *s = stream_new(loop, target->tls, target->host, target->port, target->tls_name);
   if (!s) return error_memory(error);
   net_stream_adopt(s, events, user);
-  net_route route = {target->host, target->port};
+  net_route route = {target->host, target->port, target->proxy};
   genai_status status = net_dial_start(&s->dial, loop, &route, dialed, s, error);
   if (status) tear_down(s, false);
   else *out = s;

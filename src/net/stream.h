@@ -12,6 +12,7 @@
 
 #include "genai/base.h"
 #include "net/loop.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 
 typedef struct net_stream net_stream;
@@ -39,6 +40,7 @@ typedef struct net_stream_target {
   int port;
   net_tls *tls;               /* NULL: plain */
   const char *tls_name;       /* name to verify and to send as SNI; NULL: host */
+  const net_proxy *proxy;     /* to go through; NULL or of kind NET_PROXY_NONE: direct. Copied */
 } net_stream_target;
 
 /* Starts to connect; everything further is reported by events (never from inside this call). Strings are copied. */
