@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Compares what genai-live writes with what the SDKs put on the wire.
 
-usage: compare.py PROJECT_DIR GENAI_LIVE CASES.jsonl EXCEPTIONS.json SDK=CAPTURED.jsonl...
+usage: compare.py PROJECT_DIR GENAI_LIVE CASES.jsonl EXCEPTIONS.json TYPES SDK=CAPTURED.jsonl...
 
 Messages are compared as the API reads them, by the schema: a field's two spellings are one, numbers and times count by
 their value, an int64 may be text, base64 has two alphabets. Every difference that EXCEPTIONS.json does not explain is
-printed, and so is an explanation that no longer explains any; the exit status is then 1."""
+printed, and so is an explanation that no longer explains any; the exit status is then 1. TYPES lists what the Python
+SDK's types hold (sdk_types.py): what the schema lacks of it is a difference, too."""
 import base64
 import binascii
 import collections
@@ -171,7 +172,7 @@ class Exceptions:
 
     def explain(self, difference):
         for rule in self.rules:
-            if "transform" not in rule and all(re.fullmatch(pattern, difference[name], re.DOTALL)
+            if "transform" not in rule and all(re.fullmatch(pattern, difference.get(name, ""), re.DOTALL)
                                                for name, pattern in rule.items() if name not in ("id", "reason")):
                 self.used[rule["id"]] += 1
                 return rule["id"]
@@ -203,19 +204,33 @@ def judge(reader, exceptions, sdk, ours, theirs):
     return [{"kind": "differs", "path": path, "ours": x, "theirs": y} for path, x, y in differences(a, b)], arranged
 
 
+def lacking(messages, enums, types):
+    """What the SDK's types have and the schema has not."""
+    for name in types:
+        owner, member = re.split(r"[.=]", name, maxsplit=1)
+        if member not in (enums if "=" in name else messages).get(owner, ()):
+            yield name
+
+
 def read_lines(path):
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 
 def main():
-    project, program, cases_file, exceptions_file, *captures = sys.argv[1:]
+    project, program, cases_file, exceptions_file, types_file, *captures = sys.argv[1:]
     sys.path.insert(0, os.path.join(project, "tests"))
     from schema_coverage import read_schema
-    reader, exceptions, cases = Reader(read_schema(project)[0]), Exceptions(exceptions_file), read_lines(cases_file)
+    messages, enums = read_schema(project)
+    reader, exceptions, cases = Reader(messages), Exceptions(exceptions_file), read_lines(cases_file)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         ours = list(pool.map(lambda case: ours_for(program, case), cases))
     table, unexplained = {}, 0
+    with open(types_file, encoding="utf-8") as file:
+        for name in lacking(messages, enums, file.read().split()):
+            if not exceptions.explain({"kind": "schema lacks", "path": name}):
+                unexplained += 1
+                print(f"python has {name}, which schema/*.proto lacks")
     for capture in captures:
         sdk, file = capture.split("=", 1)
         theirs = read_lines(file)
