@@ -212,8 +212,11 @@ static void open(connection *c, const door_answer *answer) {
   char reason[SETUP_REASON_MAX];
   bool constrained = answer->method == DOOR_CONSTRAINED, known = !constrained || take_token(c, answer, reason);
   int64_t left_ms = constrained && known ? tokens_expiry_ms(c->server->rest.tokens, c->token) - unix_ms(c) : 0;
+  setup_backend backend = answer->backend;
+  backend.project = options->project;
+  backend.location = options->location;
   c->service = service_new(&(service_options){
-      .backend = answer->backend,
+      .backend = backend,
       .music = answer->method == DOOR_MUSIC,
       .recording = c->server->recording,
       .transcript = options->transcript,

@@ -72,14 +72,14 @@ static genai_status copy_options(emulator *e, const emulator_options *options, g
   *o = *options;
   if (!o->host) o->host = "127.0.0.1";
   if (!o->unix_ms) o->unix_ms = system_unix_ms;
-  const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript};
+  const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript, &o->project, &o->location};
   bool fine = true;
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) fine = copy_text(texts[i]) && fine;
   return fine ? GENAI_OK : error_memory(error);
 }
 
 static void free_options(emulator_options *o) {
-  const char *texts[] = {o->host, o->ca_out, o->replay, o->key, o->transcript};
+  const char *texts[] = {o->host, o->ca_out, o->replay, o->key, o->transcript, o->project, o->location};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) mem_free((char *)texts[i]);
 }
 
@@ -131,7 +131,7 @@ static genai_status start(emulator *e, genai_error *error) {
     status = cert_make(&e->cert, o->host, error);
     if (!status) status = net_tls_server_new(&e->tls, e->cert.chain_pem, e->cert.key_pem, error);
   }
-  e->server.rest = (rest_service){.tokens = tokens_new(o->seed), .key = o->key, .credentials = o->credentials};
+  e->server.rest = (rest_service){.tokens = tokens_new(o->seed), .key = o->key, .credentials = o->credentials, .project = o->project};
   if (!status && !e->server.rest.tokens) status = error_memory(error);
   if (!status) status = net_loop_new(&e->server.loop, error);
   if (!status) status = speaker_new(&e->server.speaker, e->server.loop, o->no_speech, connection_spoken, error);

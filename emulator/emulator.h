@@ -29,6 +29,7 @@ typedef struct emulator_options {
   emulator_voice voice;
   const char *replay;     /* REPLAY: the file */
   const char *key;        /* the only API key or token taken; NULL: any that is not empty */
+  const char *project, *location; /* Vertex: the only ones whose models may be used; NULL: any */
   bool credentials;       /* also be Google's OAuth token endpoint (POST /token) and metadata server (rest.h) */
   const char *transcript; /* ECHO: what every utterance is heard to say; NULL: only its length is told */
   uint64_t seed;          /* of the ids that are given out */

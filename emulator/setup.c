@@ -38,25 +38,43 @@ static bool name_matches(const char *name, const char *pattern) {
   }
 }
 
-/* Any model that has a model's name is there. */
+/* "projects/P/locations/L/…" of a project and location that may be used. */
+static bool resource_allowed(const setup_backend *backend, const char *model) {
+  char pattern[300];
+  const char *rest = model;
+  for (int i = 0; i < 4 && rest; i++) rest = strchr(rest, '/') ? strchr(rest, '/') + 1 : NULL;
+  if (strncmp(model, "projects/", 9) || !rest) return true; /* of a key's own project */
+  snprintf(pattern, sizeof pattern, "projects/%.120s/locations/%.120s", backend->project ? backend->project : "*",
+           backend->location ? backend->location : "*");
+  char resource[300];
+  snprintf(resource, sizeof resource, "%.*s", (int)(rest - 1 - model), model);
+  return name_matches(resource, pattern);
+}
+
+/* Any model that has a model's name is there. On Vertex it is named with its project and location; with a key (express mode)
+ * it may be without. */
 int setup_check_model(const setup_backend *backend, const char *method, const char *model,
                       char reason[SETUP_REASON_MAX]) {
   static const char *const gemini[] = {"models/*", "tunedModels/*", NULL};
   static const char *const vertex[] = {"projects/*/locations/*/publishers/*/models/*",
-                                       "projects/*/locations/*/endpoints/*",
-                                       "projects/*/locations/*/models/*",
-                                       "publishers/*/models/*",
-                                       "models/*",
-                                       NULL};
+                                       "projects/*/locations/*/endpoints/*", "projects/*/locations/*/models/*", NULL};
+  static const char *const express[] = {"publishers/*/models/*", "models/*",
+                                        "projects/*/locations/*/publishers/*/models/*", NULL};
   if (!*model) return invalid(reason);
-  for (const char *const *pattern = backend->vertex ? vertex : gemini; *pattern; pattern++) {
-    if (name_matches(model, *pattern)) return 0;
-  }
+  const char *const *pattern = !backend->vertex ? gemini : backend->express ? express : vertex;
+  while (*pattern && !name_matches(model, *pattern)) pattern++;
+  if (!*pattern)
+    return refuse(
+        reason, 1008,
+        "%.120s is not found for API version %s, or is not supported for %s. Call ListModels to "
+        "see the list of available models and their supported methods.",
+        model, backend->version, method);
+  if (resource_allowed(backend, model)) return 0;
   return refuse(
       reason, 1008,
-      "%.120s is not found for API version %s, or is not supported for %s. Call ListModels to "
-      "see the list of available models and their supported methods.",
-      model, backend->version, method);
+      "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/%.200s' (or it may not "
+      "exist).",
+      model);
 }
 
 /* Speech is the default; text and speech together are refused, and so is what a live session never answers in. */

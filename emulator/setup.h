@@ -14,6 +14,7 @@ typedef struct setup_backend {
   bool vertex;
   bool express;        /* Vertex with a key: models are named without a project */
   const char *version; /* of the API: "v1beta" */
+  const char *project, *location; /* Vertex: the only ones whose models may be used; NULL: any. They outlive the session */
 } setup_backend;
 
 typedef struct setup {

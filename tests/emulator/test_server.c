@@ -13,6 +13,7 @@
 #include "emulator/emulator.h"
 
 #define SETUP "{\"setup\":{\"model\":\"models/m\",\"generationConfig\":{\"responseModalities\":[\"TEXT\"]}}}"
+#define VERTEX_SETUP "{\"setup\":{\"model\":\"projects/p/locations/l/publishers/google/models/m\"}}"
 #define SPEECH_SETUP "{\"setup\":{\"model\":\"models/m\"}}"
 
 static const emulator_options plain = {.plain = true, .fast = true, .no_speech = true};
@@ -89,7 +90,7 @@ static void lets_the_sdks_in(void **state) {
     client_open(&c, emulator_port(e), NULL, ways[i].path, ways[i].headers);
     if (c.status != 101) fail_msg("%s: %s", ways[i].path, c.head);
     assert_null(strstr(c.head, "permessage-deflate"));
-    set_up(&c, SETUP);
+    set_up(&c, strstr(ways[i].path, "aiplatform") ? VERTEX_SETUP : SETUP);
     client_close(&c);
   }
   emulator_stop(e);
