@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "genai/base.h"
+#include "tests/base/scale.h"
 
 void gate_open(gate *g) {
   pthread_mutex_lock(&g->mutex);
@@ -58,6 +59,8 @@ void rig_on_loop(net_loop *loop, void (*run)(void *argument), void *argument) {
   fprintf(stderr, "the loop does not run\n");
   abort();
 }
+
+uint64_t rig_patience(uint64_t ms) { return scaled_down(100) < 100 ? 20 * ms : ms; }
 
 static void nothing(void *argument) { (void)argument; }
 

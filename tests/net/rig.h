@@ -7,7 +7,7 @@
 
 #include "net/loop.h"
 
-enum { RIG_LIMIT_S = 20 }; /* no test waits longer for anything */
+enum { RIG_LIMIT_S = 60 }; /* no test waits longer for anything */
 
 /* A counter that threads wait for. */
 typedef struct gate {
@@ -28,6 +28,8 @@ void rig_on_loop(net_loop *loop, void (*run)(void *argument), void *argument);
 
 void rig_sleep_us(long us); /* only to let the world go on, never to wait for an event */
 
+/* So many milliseconds, or a multiple where the run is scaled down for being slow (GENAI_TEST_SCALE). */
+uint64_t rig_patience(uint64_t ms);
 void rig_settle(net_loop *loop); /* returns when what runs on the loop now has run to its end */
 
 /* From now on the n-th allocation of the library fails (n from 1; 0: none), on whichever thread. */

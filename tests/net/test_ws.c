@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "peer.h"
 #include "rig.h"
+#include "tests/base/scale.h"
 
 enum { CEILING = 64 * 1024 * 1024, LARGE = 20 * 1024 * 1024 };
 enum {
@@ -196,8 +197,8 @@ static void echo(peer_io *io, void *argument) {
 
 static void test_echo(void **state) {
   (void)state;
-  static const size_t sizes[] = {0,     1,     2,     125,   126,   127,    4000,  16383, 16384,
-                                 32767, 32768, 65535, 65536, 65537, 300000, LARGE, 5};
+  const size_t sizes[] = {0,     1,     2,     125,   126,   127,    4000,  16383, 16384,
+                                 32767, 32768, 65535, 65536, 65537, 300000, (size_t)scaled_down(LARGE), 5};
   enum { COUNT = sizeof sizes / sizeof *sizes };
   payload *messages[COUNT];
   uint64_t hash = 0;
@@ -235,7 +236,7 @@ static void test_echo(void **state) {
 
 static void test_many_small_messages(void **state) {
   (void)state;
-  enum { COUNT = 20000 };
+  const unsigned COUNT = (unsigned)scaled_down(20000);
   payload **messages = malloc(COUNT * sizeof *messages);
   for (unsigned i = 0; i < COUNT; i++) messages[i] = message_of(i % 50, i);
   peer *p = peer_new(echo, NULL, &leaf);
@@ -414,7 +415,7 @@ static void test_a_close_without_answer(void **state) {
   uint64_t begin = net_loop_now(loop);
   rig_on_loop(loop, close_client, &c);
   assert_true(gate_wait(&c.ended, 1));
-  assert_in_range(net_loop_now(loop) - begin, 450, 3000);
+  assert_in_range(net_loop_now(loop) - begin, 450, rig_patience(3000));
   peer_free(p);
   assert_int_equal(c.error.status, GENAI_ERROR_TIMEOUT);
   assert_int_equal(c.error.close_code, WS_CODE_LOST);
@@ -629,7 +630,7 @@ static void test_refused_upgrades(void **state) {
     if (!strstr(c.error.message, refusals[i].text)) fail_msg("%s", c.error.message);
     if (refusals[i].absent) assert_null(strstr(c.error.message, refusals[i].absent));
     assert_null(strstr(c.error.message, "TOKEN"));
-    assert_in_range(took, refusals[i].least_ms, refusals[i].least_ms + 1800);
+    assert_in_range(took, refusals[i].least_ms, refusals[i].least_ms + rig_patience(1800));
     assert_int_equal(gate_count(&c.opened), 0);
     net_tls_drop(c.tls);
   }
