@@ -1,0 +1,115 @@
+"""The official Python SDK, unchanged, in conversation with the emulator over TLS:
+
+    SSL_CERT_FILE=CA.pem python conversations.py BASE_URL SPEECH.wav
+
+CA.pem is the emulator's certificate. Every case runs; the exit status is 1 when one failed."""
+import array
+import asyncio
+import sys
+import warnings
+import wave
+
+from google import genai
+from google.genai import types
+
+ANSWER_S = 30
+MODEL = "gemini-3.8-live"
+
+
+async def turn(session):
+    """The messages up to the turn's end, or to a tool call."""
+    messages = []
+    async for message in session.receive():
+        messages.append(message)
+        if message.tool_call:
+            break
+    return messages
+
+
+def parts(messages):
+    return [part for message in messages if message.server_content and message.server_content.model_turn
+            for part in message.server_content.model_turn.parts or []]
+
+
+def said(messages):
+    return "".join(part.text or "" for part in parts(messages))
+
+
+def transcript(messages, field):
+    pieces = [getattr(message.server_content, field) for message in messages if message.server_content]
+    return "".join(piece.text or "" for piece in pieces if piece)
+
+
+async def audio(client, speech):
+    with wave.open(speech) as file:
+        rate, pcm = file.getframerate(), file.readframes(file.getnframes())
+    config = {"response_modalities": ["AUDIO"], "input_audio_transcription": {}, "output_audio_transcription": {}}
+    async with client.aio.live.connect(model=MODEL, config=config) as session:
+        chunk = rate // 25 * 2  # 40 ms
+        for at in range(0, len(pcm), chunk):
+            await session.send_realtime_input(
+                audio=types.Blob(data=pcm[at:at + chunk], mime_type=f"audio/pcm;rate={rate}"))
+        await session.send_realtime_input(audio_stream_end=True)
+        messages = await turn(session)
+    blobs = [part.inline_data for part in parts(messages) if part.inline_data]
+    assert all(blob.mime_type.startswith("audio/pcm") for blob in blobs), "a blob is no audio/pcm"
+    samples = array.array("h", b"".join(blob.data for blob in blobs))
+    if sys.byteorder == "big":
+        samples.byteswap()
+    assert len(samples) > 24000 // 2, f"{len(samples)} samples came back"
+    peak = max(map(abs, samples))
+    assert peak > 1000, f"the loudest sample that came back is {peak}"
+    heard, spoken = (transcript(messages, f"{side}_transcription") for side in ("input", "output"))
+    assert heard, "no input transcription"
+    assert spoken, "no output transcription"
+    assert any(m.server_content and m.server_content.generation_complete for m in messages), "no generationComplete"
+    assert any(m.usage_metadata and m.usage_metadata.total_token_count for m in messages), "no usageMetadata"
+    return f"{len(samples) / 24000:.2f} s of sound, \"{spoken.strip()}\""
+
+
+async def text(client, _):
+    async with client.aio.live.connect(model=MODEL, config={"response_modalities": ["TEXT"]}) as session:
+        await session.send_client_content(turns={"role": "user", "parts": [{"text": "Where is the library?"}]})
+        first = said(await turn(session))
+        assert first, "no text came back"
+        await session.send_realtime_input(text="And the café, 日本?")
+        second = said(await turn(session))
+        assert second, "no text came back to realtime text"
+    return f"\"{first.strip()}\", \"{second.strip()}\""
+
+
+async def tool_call(client, _):
+    weather = {"name": "get_weather", "description": "The weather at a place, now.",
+               "parameters": {"type": "OBJECT", "properties": {"location": {"type": "STRING"}}, "required": ["location"]}}
+    config = {"response_modalities": ["TEXT"], "tools": [{"function_declarations": [weather]}]}
+    async with client.aio.live.connect(model=MODEL, config=config) as session:
+        await session.send_client_content(turns={"parts": [{"text": "Call get_weather for Paris."}]})
+        asked = (await turn(session))[-1].tool_call
+        assert asked and asked.function_calls, "no tool call came"
+        call = asked.function_calls[0]
+        assert call.name == "get_weather", f"the call is of {call.name}"
+        assert isinstance(call.args, dict), f"the arguments are {call.args!r}"
+        await session.send_tool_response(function_responses=types.FunctionResponse(
+            id=call.id, name=call.name, response={"temperature": 21}))
+        answer = said(await turn(session))
+        assert answer, "no answer after the tool response"
+    return f"{call.name}({call.args}), \"{answer.strip()}\""
+
+
+async def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: conversations.py BASE_URL SPEECH.wav")
+    base_url, speech = sys.argv[1:]
+    client = genai.Client(api_key="any-key-will-do", vertexai=False, http_options=types.HttpOptions(base_url=base_url))
+    failures = 0
+    for conversation in (audio, text, tool_call):
+        try:
+            print(f"ok   {conversation.__name__}: {await asyncio.wait_for(conversation(client, speech), ANSWER_S)}")
+        except Exception as error:  # whatever the SDK or a check throws
+            failures += 1
+            print(f"FAIL {conversation.__name__}: {type(error).__name__}: {error}")
+    return 1 if failures else 0
+
+
+warnings.simplefilter("ignore")
+sys.exit(asyncio.run(main()))
