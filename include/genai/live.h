@@ -64,7 +64,7 @@ GENAI_API GENAI_MUST_USE genai_status genai_live_start(genai_client *client, con
 /* The sends. Each encodes on the caller's thread (nothing of the parameters is kept) and queues one message; it waits while
  * the outbox is full. A send that timed out, was cancelled or would have blocked was never queued.
  * Errors: GENAI_ERROR_ARGUMENT, GENAI_ERROR_CLOSED (the session has ended: the sentence says why), GENAI_WOULD_BLOCK,
- * GENAI_ERROR_TIMEOUT, GENAI_ERROR_CANCELLED, GENAI_ERROR_LIMIT (larger than the outbox), GENAI_ERROR_MEMORY. */
+ * GENAI_ERROR_TIMEOUT, GENAI_ERROR_CANCELLED, GENAI_ERROR_LIMIT (larger than 64 MiB), GENAI_ERROR_MEMORY. */
 
 /* Ordered turns (clientContent); turn_complete defaults to true; no turns ends the turn. Interrupts a running answer. */
 GENAI_API GENAI_MUST_USE genai_status genai_live_send_client_content(

@@ -73,6 +73,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
 
 genai_status live_send(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
                        genai_error *error) {
+  if (status == GENAI_ERROR_LIMIT) error_append(error, " Nothing was queued; send it in smaller pieces.");
   payload *message = status == GENAI_OK ? payload_end(b) : NULL;
   if (!message) {
     buf_deinit(b);

@@ -117,6 +117,7 @@ void session_advise(genai_error *end, bool was_open) {
     text = was_open ? "The fault lies with the server or something in between; connect again."
                     : "Check the base URL: it must lead to a Live API server.";
     break;
+  case GENAI_ERROR_SYSTEM: text = "A limit of this process or machine was reached: raise it, or close what is not needed."; break;
   case GENAI_ERROR_LIMIT: text = "The ceiling is genai_client_options.message_max."; break;
   default: break;
   }

@@ -123,12 +123,12 @@ static session_step time_out(session_mind *s, const char *doing) {
   unsigned long long ms = s->settings.connect_timeout;
   if (s->phase == SESSION_CONNECTING)
     error_set(&s->end, GENAI_ERROR_TIMEOUT,
-              "No connection to %s was made within %llu ms: it was still %s. Check the network and the base URL, or raise "
-              "connect_timeout_ms.", peer(s), ms, doing);
+              "No connection to %s was made within %llu ms: it was still %s. Check the network and the base URL, or allow "
+              "more time (connect_timeout_ms, or the call's own wait).", peer(s), ms, doing);
   else
     error_set(&s->end, GENAI_ERROR_TIMEOUT,
               "%s took the connection, but did not answer the setup with setupComplete within %llu ms. Check the model's name and "
-              "the config, or raise connect_timeout_ms.", peer(s), ms);
+              "the config, or allow more time (connect_timeout_ms, or the call's own wait).", peer(s), ms);
   return end_session(s, true);
 }
 

@@ -7,7 +7,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "odd.h"
 #include "talk.h"
@@ -241,8 +244,49 @@ static void bad_options(void **state) {
   no_client("a CA file that is not there",
             &(genai_client_options){.api_key = KEY, .ca_file = "/nowhere/ca.pem"},
             &(verdict){GENAI_ERROR_CERTIFICATE, .os_error = ENOENT, .says = {"/nowhere/ca.pem", "Name another one"}});
+  unsetenv("GOOGLE_API_KEY");
+  unsetenv("GEMINI_API_KEY");
+  no_client("no key at all", &(genai_client_options){.base_url = "http://localhost"},
+            &(verdict){GENAI_ERROR_CREDENTIALS, .says = {"no API key", "genai_client_options.api_key", "GEMINI_API_KEY"}});
   no_client("a URL that is none", &(genai_client_options){.api_key = KEY, .base_url = "ftp://example.com"},
             &(verdict){GENAI_ERROR_ARGUMENT, .says = {"URL", "https"}});
+}
+
+/* The deadline of the call, when it is the nearer one. */
+static void a_wait_of_its_own(void **state) {
+  static const step slow[] = {HEAD, DRAIN, END};
+  talk t;
+  genai_error error = {0};
+  genai_wait wait = {.timeout_ms = SHORT_MS};
+  (void)state;
+  talk_init(&t, slow, NULL, false);
+  assert_int_equal(genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, &wait, &error),
+                   GENAI_ERROR_TIMEOUT);
+  verdict v = talk_verdict(&t, (verdict){GENAI_ERROR_TIMEOUT, .says = {"within 150 ms", "the call's own wait"}});
+  judge("the call's own deadline", &error, &v);
+  talk_deinit(&t);
+}
+
+static void no_descriptor_left(void **state) {
+  enum { FEW = 100 };
+  int held[FEW], count = 0;
+  struct rlimit before, few;
+  talk t;
+  genai_error error = {0};
+  (void)state;
+  talk_init_at(&t, NULL, "http", "127.0.0.1", odd_refused_port(), NULL);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  few = before;
+  few.rlim_cur = FEW;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  while (count < FEW && (held[count] = dup(1)) >= 0) count++;
+  genai_status status = genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL, &error);
+  while (count) close(held[--count]);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  assert_int_equal(status, GENAI_ERROR_SYSTEM);
+  judge("no descriptor left", &error, &(verdict){GENAI_ERROR_SYSTEM, .os_error = EMFILE, .host = "127.0.0.1", .port = t.port,
+                                                 .says = {"too many open files", "raise it"}});
+  talk_deinit(&t);
 }
 
 /* Which would let a key from a file write headers. */
@@ -259,12 +303,13 @@ static void a_key_with_a_line_break(void **state) {
   genai_client_free(client);
 }
 
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof *rows, OTHERS = 5 };
 
 int main(void) {
-  struct CMUnitTest tests[ROWS + 3] = {cmocka_unit_test(a_key_in_the_clear), cmocka_unit_test(bad_options),
-                                         cmocka_unit_test(a_key_with_a_line_break)};
+  struct CMUnitTest tests[ROWS + OTHERS] = {cmocka_unit_test(a_key_in_the_clear), cmocka_unit_test(bad_options),
+                                              cmocka_unit_test(a_key_with_a_line_break), cmocka_unit_test(a_wait_of_its_own),
+                                              cmocka_unit_test(no_descriptor_left)};
   for (size_t i = 0; i < ROWS; i++)
-    tests[i + 3] = (struct CMUnitTest){.name = rows[i].name, .test_func = fails_as_it_should, .initial_state = (void *)&rows[i]};
+    tests[OTHERS + i] = (struct CMUnitTest){.name = rows[i].name, .test_func = fails_as_it_should, .initial_state = (void *)&rows[i]};
   return cmocka_run_group_tests(tests, make_certs, free_certs);
 }

@@ -116,6 +116,25 @@ static void a_message_larger_than_the_outbox(void **state) {
   free(text);
 }
 
+/* Beyond 64 MiB nothing is encoded; the session does not notice. */
+static void a_message_too_large_to_send(void **state) {
+  enum { SIZE = 65 << 20 };
+  char *text = malloc(SIZE + 1);
+  talk t;
+  genai_error error = {0};
+  (void)state;
+  memset(text, 'x', SIZE);
+  text[SIZE] = '\0';
+  talk_open(&t, reads_two, NULL, false);
+  assert_int_equal(genai_live_send_text(t.session, text, NULL, &error), GENAI_ERROR_LIMIT);
+  judge("a message too large to send", &error, &(verdict){GENAI_ERROR_LIMIT, .says = {"larger than the ceiling", "Nothing was queued", "smaller pieces"}});
+  assert_int_equal(genai_live_send_text(t.session, "small", NULL, NULL), GENAI_OK);
+  talk_deinit(&t);
+  assert_int_equal(t.s.messages, 2);
+  assert_non_null(strstr(t.s.last, "small"));
+  free(text);
+}
+
 /* ---- an application that stops receiving ---- */
 
 enum {
@@ -240,6 +259,7 @@ int main(void) {
       cmocka_unit_test(a_tls_peer_stops_reading),
       cmocka_unit_test(freeing_a_session_whose_peer_does_not_read),
       cmocka_unit_test(a_message_larger_than_the_outbox),
+      cmocka_unit_test(a_message_too_large_to_send),
       cmocka_unit_test(a_plain_application_stops_receiving),
       cmocka_unit_test(a_tls_application_stops_receiving),
       cmocka_unit_test(closing_while_stalled),
