@@ -1,4 +1,4 @@
-/* Sound for the command and the emulator: mono 16-bit samples between files, pipes and the wire.
+/* Sound for the command and the emulator: 16-bit samples, mono but for what is written, between files, pipes and the wire.
  *
  * A sample is an int16_t of the host; the wire's PCM is little-endian bytes (audio_pcm_read, audio_pcm_write).
  * Sounds are collected in a `buf` whose bytes are samples (audio_samples, audio_count). Nothing here is thread-safe;
@@ -77,15 +77,15 @@ typedef struct audio_writer audio_writer;
 typedef enum audio_format { AUDIO_WAV, AUDIO_RAW } audio_format;
 
 /* path "-" is standard output, which stays open. A WAV's header has its sizes set by close; on a pipe it says "until
- * the end" (sizes 0xFFFFFFFF), as streaming tools write and read it. */
-genai_status audio_writer_open(audio_writer **writer, const char *path, audio_format format, int rate_hz,
+ * the end" (sizes 0xFFFFFFFF), as streaming tools write and read it. The samples of several channels come interleaved. */
+genai_status audio_writer_open(audio_writer **writer, const char *path, audio_format format, int rate_hz, int channels,
                                genai_error *error);
 genai_status audio_writer_write(audio_writer *writer, const int16_t *samples, size_t count, genai_error *error);
 /* Little-endian PCM bytes as they come off the wire; an odd byte waits for the next call. */
 genai_status audio_writer_write_pcm(audio_writer *writer, const uint8_t *bytes, size_t size, genai_error *error);
 genai_status audio_writer_flush(audio_writer *writer,
                                 genai_error *error);     /* what was written reaches a pipe's reader */
-uint64_t audio_writer_count(const audio_writer *writer); /* samples written */
+uint64_t audio_writer_count(const audio_writer *writer); /* samples written, of all channels together */
 /* Finishes the header and closes. The writer is gone whatever is returned; takes NULL. */
 genai_status audio_writer_close(audio_writer *writer, genai_error *error);
 

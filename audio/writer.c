@@ -14,7 +14,7 @@ struct audio_writer {
   FILE *file;
   char *path;
   audio_format format;
-  int rate_hz;
+  int rate_hz, channels;
   uint64_t count, flushed; /* samples taken, samples known to have left */
   bool failed;
   uint8_t odd; /* the first half of a sample whose second has not come */
@@ -38,32 +38,37 @@ static void put(uint8_t *at, uint32_t value, int bytes) {
   for (int i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> (8 * i));
 }
 
-/* RIFF header of one mono 16-bit PCM chunk; data_size as it is to be written. */
-static void header_write(uint8_t out[HEADER_SIZE], int rate_hz, uint32_t data_size) {
+/* RIFF header of one chunk of 16-bit PCM; data_size as it is to be written. */
+static void header_write(uint8_t out[HEADER_SIZE], const audio_writer *w, uint32_t data_size) {
+  uint32_t frame = (uint32_t)w->channels * 2;
   memcpy(out, "RIFF....WAVEfmt ", 16);
   put(out + 4, data_size > SIZE_UNKNOWN - (HEADER_SIZE - 8) ? SIZE_UNKNOWN : data_size + HEADER_SIZE - 8, 4);
   put(out + 16, 16, 4);
   put(out + 20, 1, 2); /* PCM */
-  put(out + 22, 1, 2); /* mono */
-  put(out + 24, (uint32_t)rate_hz, 4);
-  put(out + 28, (uint32_t)rate_hz * 2, 4);
-  put(out + 32, 2, 2);
+  put(out + 22, (uint32_t)w->channels, 2);
+  put(out + 24, (uint32_t)w->rate_hz, 4);
+  put(out + 28, (uint32_t)w->rate_hz * frame, 4);
+  put(out + 32, frame, 2);
   put(out + 34, 16, 2);
   memcpy(out + 36, "data", 4);
   put(out + 40, data_size, 4);
 }
 
-genai_status audio_writer_open(audio_writer **writer, const char *path, audio_format format, int rate_hz,
+genai_status audio_writer_open(audio_writer **writer, const char *path, audio_format format, int rate_hz, int channels,
                                genai_error *error) {
   *writer = NULL;
   if (rate_hz < AUDIO_RATE_MIN || rate_hz > AUDIO_RATE_MAX)
     return error_set(error, GENAI_ERROR_ARGUMENT, "A sample rate of %d Hz is not supported. Use %d to %d Hz.", rate_hz,
                      AUDIO_RATE_MIN, AUDIO_RATE_MAX);
+  if (channels < 1 || channels > AUDIO_CHANNELS_MAX)
+    return error_set(error, GENAI_ERROR_ARGUMENT, "%d channels are not supported. Use 1 to %d.", channels,
+                     AUDIO_CHANNELS_MAX);
   audio_writer *w = mem_zalloc(sizeof *w);
   if (!w) return error_memory(error);
   genai_status status = GENAI_OK;
   w->format = format;
   w->rate_hz = rate_hz;
+  w->channels = channels;
   w->path = mem_strdup(path);
   if (!w->path) {
     status = error_memory(error);
@@ -76,7 +81,7 @@ genai_status audio_writer_open(audio_writer **writer, const char *path, audio_fo
   }
   if (format == AUDIO_WAV) {
     uint8_t header[HEADER_SIZE];
-    header_write(header, rate_hz, SIZE_UNKNOWN);
+    header_write(header, w, SIZE_UNKNOWN);
     if (fwrite(header, 1, HEADER_SIZE, w->file) != HEADER_SIZE) {
       status = write_failed(w, error);
       goto fail;
@@ -137,7 +142,7 @@ static genai_status finish(audio_writer *w, genai_error *error) {
   uint64_t size = w->count * 2;
   uint8_t header[HEADER_SIZE];
   bool sized = w->format == AUDIO_WAV && size < SIZE_UNKNOWN;
-  header_write(header, w->rate_hz, (uint32_t)size);
+  header_write(header, w, (uint32_t)size);
   if (w->failed) {
     ssize_t put = sized ? pwrite(fileno(w->file), header, HEADER_SIZE, 0) : 0;
     (void)put; /* where that fails too, the first header stands */

@@ -116,7 +116,7 @@ static exit_status chat_run(const settings *s) {
   }
   exit_status status = conversation_open(c, s, &defaults, form);
   if (status == STATUS_OK && sound &&
-      audio_writer_open(&c->writer, s->audio_out, AUDIO_WAV, AUDIO_RATE_OUT, &error) != GENAI_OK) {
+      audio_writer_open(&c->writer, s->audio_out, AUDIO_WAV, AUDIO_RATE_OUT, 1, &error) != GENAI_OK) {
     status = report_error(&c->report, &error);
   }
   if (status == STATUS_OK) status = s->rest.count > 0 ? hold_turn(c, s->rest.items[0], &over) : hold_lines(&t);

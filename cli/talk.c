@@ -147,7 +147,7 @@ static bool is_raw_name(const char *name) {
 static genai_status open_writer(talk *t, const settings *s, genai_error *error) {
   if (s->out == NULL) return GENAI_OK;
   bool raw = s->out_format != NULL ? strcmp(s->out_format, "raw") == 0 : is_raw_name(s->out);
-  return audio_writer_open(&t->conversation.writer, s->out, raw ? AUDIO_RAW : AUDIO_WAV, AUDIO_RATE_OUT, error);
+  return audio_writer_open(&t->conversation.writer, s->out, raw ? AUDIO_RAW : AUDIO_WAV, AUDIO_RATE_OUT, 1, error);
 }
 
 static genai_status start_sender(talk *t, const settings *s, genai_error *error) {

@@ -122,7 +122,7 @@ static void a_live_pipe_is_not_waited_for(void **state) {
   int16_t samples[320];
   audio_writer *writer;
   size_t got;
-  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 16000, NULL), GENAI_OK);
+  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 16000, 1, NULL), GENAI_OK);
   audio_tone(samples, 320, 16000, 440, 0.5);
   assert_int_equal(audio_writer_write(writer, samples, 320, NULL), GENAI_OK);
   assert_int_equal(audio_writer_flush(writer, NULL), GENAI_OK);
@@ -205,12 +205,11 @@ static void survives_every_cut(void **state) {
   }
 }
 
-static void written_wav_is_read_by_others(void **state) {
-  (void)state;
+static void write_and_read(int channels) {
   static int16_t tone[24000], back[24001];
   audio_tone(tone, 24000, 24000, 440, 0.5);
   audio_writer *writer;
-  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 24000, NULL), GENAI_OK);
+  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 24000, channels, NULL), GENAI_OK);
   assert_int_equal(audio_writer_write(writer, tone, 10000, NULL), GENAI_OK);
   uint8_t bytes[28000];
   audio_pcm_write(bytes, tone + 10000, 14000);
@@ -222,13 +221,18 @@ static void written_wav_is_read_by_others(void **state) {
   SF_INFO info = {0};
   SNDFILE *file = sf_open(path, SFM_READ, &info);
   assert_non_null(file);
-  assert_int_equal(info.frames, 24000);
+  assert_int_equal(info.frames, 24000 / channels);
   assert_int_equal(info.samplerate, 24000);
-  assert_int_equal(info.channels, 1);
+  assert_int_equal(info.channels, channels);
   assert_int_equal(info.format & SF_FORMAT_SUBMASK, SF_FORMAT_PCM_16);
   assert_int_equal(sf_read_short(file, back, 24001), 24000);
   assert_memory_equal(back, tone, sizeof tone);
   sf_close(file);
+}
+
+static void written_wav_is_read_by_others(void **state) {
+  (void)state;
+  for (int channels = 1; channels <= 3; channels++) write_and_read(channels);
 }
 
 /* Before it is closed, a WAV reads as one that streams; so it does when the writer dies. */
@@ -236,7 +240,7 @@ static void unfinished_wav_is_readable(void **state) {
   (void)state;
   int16_t samples[100] = {0}, back[200];
   audio_writer *writer;
-  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 24000, NULL), GENAI_OK);
+  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 24000, 1, NULL), GENAI_OK);
   assert_int_equal(audio_writer_write(writer, samples, 100, NULL), GENAI_OK);
   assert_int_equal(audio_writer_flush(writer, NULL), GENAI_OK);
   audio_reader *reader;
@@ -251,7 +255,7 @@ static void unfinished_wav_is_readable(void **state) {
 static void raw_is_only_samples(void **state) {
   (void)state;
   audio_writer *writer;
-  assert_int_equal(audio_writer_open(&writer, path, AUDIO_RAW, 24000, NULL), GENAI_OK);
+  assert_int_equal(audio_writer_open(&writer, path, AUDIO_RAW, 24000, 1, NULL), GENAI_OK);
   assert_int_equal(audio_writer_write(writer, (int16_t[]){1, -1}, 2, NULL), GENAI_OK);
   assert_int_equal(audio_writer_close(writer, NULL), GENAI_OK);
   uint8_t bytes[16];
@@ -265,9 +269,11 @@ static void says_what_is_wrong_with_writing(void **state) {
   (void)state;
   audio_writer *writer;
   genai_error error = {0};
-  assert_int_equal(audio_writer_open(&writer, "/no/such/dir.wav", AUDIO_WAV, 24000, &error), GENAI_ERROR_SYSTEM);
+  assert_int_equal(audio_writer_open(&writer, "/no/such/dir.wav", AUDIO_WAV, 24000, 1, &error), GENAI_ERROR_SYSTEM);
   assert_string_equal(error.message, "/no/such/dir.wav could not be written: No such file or directory.");
-  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 1, &error), GENAI_ERROR_ARGUMENT);
+  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 1, 1, &error), GENAI_ERROR_ARGUMENT);
+  assert_int_equal(audio_writer_open(&writer, path, AUDIO_WAV, 24000, 0, &error), GENAI_ERROR_ARGUMENT);
+  assert_string_equal(error.message, "0 channels are not supported. Use 1 to 64.");
   assert_int_equal(audio_writer_close(NULL, NULL), GENAI_OK);
 }
 
