@@ -21,7 +21,7 @@ if(GENAI_FUZZ)
 endif()
 
 # Every layer of the library, lowest first. A test of the client names them all.
-set(GENAI_LAYERS base wire models net session tools mcp client)
+set(GENAI_LAYERS base wire models net auth session tools mcp client)
 
 # genai_layer(NAME files... ) makes the object library genai_NAME of one folder.
 function(genai_layer name)

@@ -1,0 +1,80 @@
+/* Where the token of an external account is had: a file or a URL, as text or JSON. */
+#include <string.h>
+
+#include "auth/credential.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "genai/json.h"
+#include "wire/scan.h"
+
+enum { HEADERS_MAX = 8 };
+
+static char *unescaped(const wire_string *string) {
+  char *text = mem_alloc(string->size + 1);
+  if (text) text[wire_unescape(string, (uint8_t *)text)] = '\0';
+  return text;
+}
+
+/* The whole text has been checked, so only what it says can be wrong. */
+static genai_status read_headers(credential *c, const char *json, genai_error *error) {
+  const char *text;
+  size_t size, count = genai_json_count(json, "credential_source.headers");
+  if (!count) return GENAI_OK;
+  if (count > HEADERS_MAX || !genai_json_get(json, "credential_source.headers", &text, &size) || *text != '{')
+    return error_set(error, GENAI_ERROR_CREDENTIALS, "%s has credential_source.headers that are no object of at most %d strings.",
+                     c->source, HEADERS_MAX);
+  c->subject_headers = mem_zalloc(count * sizeof *c->subject_headers);
+  if (!c->subject_headers) return error_memory(error);
+  wire_scan s;
+  wire_scan_init(&s, text, size, WIRE_DEPTH_CEILING);
+  for (wire_scan_peek(&s); c->subject_header_count < count; wire_scan_peek(&s)) {
+    wire_string name, value;
+    s.p++;
+    wire_scan_peek(&s);
+    if (!wire_scan_name(&s, &name) || wire_scan_peek(&s) != '"' || !wire_scan_string(&s, &value))
+      return error_set(error, GENAI_ERROR_CREDENTIALS, "%s has a header in credential_source that is no string.", c->source);
+    genai_string_pair *h = &c->subject_headers[c->subject_header_count++];
+    *h = (genai_string_pair){unescaped(&name), unescaped(&value)};
+    if (!h->key || !h->value) return error_memory(error);
+  }
+  return GENAI_OK;
+}
+
+static genai_status read_format(credential *c, const char *json, genai_error *error) {
+  char *type = NULL;
+  genai_status status = credential_text(&type, json, "credential_source.format.type", c->source, error);
+  if (status == GENAI_OK && type && !strcmp(type, "json"))
+    status = credential_need(&c->subject_field, json, "credential_source.format.subject_token_field_name", c->source, error);
+  else if (status == GENAI_OK && type && strcmp(type, "text") != 0)
+    status = error_set(error, GENAI_ERROR_CREDENTIALS, "%s has the unknown credential_source.format.type \"%.60s\"; text and json are "
+                       "known.", c->source, type);
+  mem_free(type);
+  return status;
+}
+
+static genai_status refuse_other_sources(const credential *c, const char *json, genai_error *error) {
+  const char *text;
+  size_t size;
+  if (genai_json_get(json, "credential_source.executable", &text, &size))
+    return error_set(error, GENAI_ERROR_CREDENTIALS,
+                     "%s names a program to run for its token. Programs are never run for credentials here, whatever "
+                     "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES says; have the program write a file and name that, or give "
+                     "genai_client_options.token.", c->source);
+  if (genai_json_get(json, "credential_source.environment_id", &text, &size))
+    return error_set(error, GENAI_ERROR_CREDENTIALS,
+                     "%s takes its token from AWS, whose signed requests are not supported; give genai_client_options.token.", c->source);
+  return error_set(error, GENAI_ERROR_CREDENTIALS, "%s has a credential_source with neither a file nor a url.", c->source);
+}
+
+genai_status credential_read_external(credential *c, const char *json, genai_error *error) {
+  genai_status status = credential_text(&c->subject_file, json, "credential_source.file", c->source, error);
+  if (status == GENAI_OK) status = credential_text(&c->subject_url, json, "credential_source.url", c->source, error);
+  if (status != GENAI_OK) return status;
+  const char *text;
+  size_t size;
+  bool other = genai_json_get(json, "credential_source.environment_id", &text, &size);
+  if (other || (!c->subject_file && !c->subject_url)) return refuse_other_sources(c, json, error);
+  if (c->subject_url && !c->subject_file) status = credential_check_subject_url(c->subject_url, c->source, error);
+  if (status == GENAI_OK) status = read_headers(c, json, error);
+  return status == GENAI_OK ? read_format(c, json, error) : status;
+}
