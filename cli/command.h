@@ -29,7 +29,7 @@ typedef struct settings {
   bool json, verbose;
   /* a session */
   const char *model, *config, *setup_json, *system, *voice, *declare;
-  text_list tool_results;
+  text_list tool_results, tools, mcp;
   const char *key_file, *base_url, *ca;
   int64_t timeout_ms;
   bool emulator;

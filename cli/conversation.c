@@ -11,7 +11,8 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 
-enum { MEMORY_MAX = 256 << 20, SAMPLES_MAX = 64 << 20 };
+/* TOOL_MS: what the library gives a function that runs itself. */
+enum { MEMORY_MAX = 256 << 20, SAMPLES_MAX = 64 << 20, TOOL_MS = 60000 };
 
 static void log_line(void *user, genai_log_level level, const char *line) {
   (void)user, (void)level;
@@ -41,6 +42,7 @@ static genai_status open_session(conversation *c, const session_defaults *defaul
   genai_live_connect_params params = {.model = c->settings->model};
   genai_status status = tools_read_results(&c->tools, &c->settings->tool_results, &c->memory, error);
   if (status == GENAI_OK) status = session_config_make(c->settings, defaults, &c->memory, &params.config, error);
+  if (status == GENAI_OK) status = tools_start(&c->tools, c->settings, &c->memory, &params.config, error);
   if (status == GENAI_OK) status = session_setup_json(c->settings, &c->memory, &params.setup_json, error);
   if (status == GENAI_OK) status = interrupt_start(error);
   if (status == GENAI_OK) status = genai_cancel_new(&c->cancel, error);
@@ -49,6 +51,7 @@ static genai_status open_session(conversation *c, const session_defaults *defaul
     status = make_client(c, error);
   }
   if (status != GENAI_OK) return status;
+  params.tools = c->tools.running;
   genai_wait wait = {.cancel = c->cancel};
   const genai_realtime_input_config *input = params.config->realtime_input_config;
   c->manual_activity = input != NULL && input->automatic_activity_detection != NULL &&
@@ -85,6 +88,7 @@ void conversation_close(conversation *c) {
   conversation_shut(c);
   genai_live_free(c->session);
   genai_client_free(c->client);
+  tools_stop(&c->tools);
   interrupt_cancels(NULL);
   genai_cancel_free(c->cancel);
   local_service_stop(&c->local);
@@ -193,23 +197,24 @@ static genai_status take_content(conversation *c, const genai_live_server_conten
   return status;
 }
 
-/* As the service writes them, arguments stand over several lines. */
+/* As the service writes them, arguments stand over several lines. No answer: it runs itself. */
 static void tell_call(conversation *c, const genai_function_call *call, const char *answer) {
   const char *name = call->name != NULL ? call->name : "";
   json_t *args = json_loads(call->args_json != NULL ? call->args_json : "{}", JSON_DECODE_ANY, NULL);
-  json_t *response = json_loads(answer, 0, NULL);
+  json_t *response = answer != NULL ? json_loads(answer, 0, NULL) : NULL;
   char *text = args != NULL ? json_dumps(args, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-  report_note(&c->report, "[call %s(%s) = %s]", name, text != NULL ? text : "", answer);
+  report_note(&c->report, "[call %s(%s)%s%s]", name, text != NULL ? text : "", answer != NULL ? " = " : "",
+              answer != NULL ? answer : "");
   report_event(&c->report, "toolCall", "{s:s?,s:s,s:O?}", "id", call->id, "name", name, "args", args);
-  report_event(&c->report, "toolResponse", "{s:s?,s:s,s:O?}", "id", call->id, "name", name, "response", response);
+  if (answer != NULL) report_event(&c->report, "toolResponse", "{s:s?,s:s,s:O?}", "id", call->id, "name", name, "response", response);
   free(text);
   json_decref(response);
   json_decref(args);
 }
 
-/* All calls of one message are answered in one message. */
+/* All calls of one message that are ours to answer are answered in one message. */
 static genai_status take_calls(conversation *c, const genai_live_server_tool_call *calls, genai_error *error) {
-  size_t count = calls->function_calls.count;
+  size_t count = calls->function_calls.count, ours = 0;
   arena a;
   arena_init(&a, MEMORY_MAX);
   genai_function_response *responses = arena_zalloc(&a, (count + 1) * sizeof *responses);
@@ -217,14 +222,17 @@ static genai_status take_calls(conversation *c, const genai_live_server_tool_cal
   genai_status status = responses != NULL && items != NULL ? GENAI_OK : error_memory(error);
   for (size_t i = 0; status == GENAI_OK && i < count; i++) {
     const genai_function_call *call = calls->function_calls.items[i];
-    responses[i].id = call->id;
-    responses[i].name = call->name;
-    responses[i].response_json = tools_answer(&c->tools, call->name);
-    items[i] = &responses[i];
-    tell_call(c, call, responses[i].response_json);
+    bool runs = genai_tools_has(c->tools.running, call->name);
+    const char *answer = runs ? NULL : tools_answer(&c->tools, call->name);
+    tell_call(c, call, answer);
+    c->calls_run |= runs;
+    if (runs) continue;
+    responses[ours] = (genai_function_response){.id = call->id, .name = call->name, .response_json = answer};
+    items[ours] = &responses[ours];
+    ours++;
   }
-  if (status == GENAI_OK && count > 0) {
-    genai_live_client_tool_response params = {.function_responses = {items, count}};
+  if (status == GENAI_OK && ours > 0) {
+    genai_live_client_tool_response params = {.function_responses = {items, ours}};
     genai_wait wait = {.cancel = c->cancel};
     status = genai_live_send_tool_response(c->session, &params, &wait, error);
     if (status == GENAI_ERROR_CLOSED) status = GENAI_OK; /* receiving tells how it ended */
@@ -264,6 +272,7 @@ static genai_status take_message(conversation *c, const genai_live_message *mess
   if (message->json != NULL) {
     c->totals.messages++;
     c->totals.text_bytes += message->json_size;
+    c->calls_run = false;
   }
   if (server != NULL && server->server_content != NULL) status = take_content(c, server->server_content, error);
   if (server != NULL && server->tool_call != NULL && status == GENAI_OK) status = take_calls(c, server->tool_call, error);
@@ -310,6 +319,7 @@ conversation_result conversation_take(conversation *c, exit_status *status) {
 conversation_news conversation_wait(conversation *c, int extra_fd, int64_t timeout_ms) {
   static const conversation_news news[] = {CONVERSATION_INTERRUPTED, CONVERSATION_MESSAGE, CONVERSATION_EXTRA};
   int fds[] = {interrupt_fd(), c->fd, extra_fd};
-  int ready = clock_wait(fds, 3, timeout_ms);
+  int64_t run_ms = c->calls_run && timeout_ms >= 0 ? TOOL_MS : 0;
+  int ready = clock_wait(fds, 3, timeout_ms + run_ms);
   return ready < 0 ? CONVERSATION_TIMEOUT : news[ready];
 }

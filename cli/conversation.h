@@ -35,6 +35,7 @@ typedef struct conversation {
   genai_client *client;
   genai_live_session *session;
   genai_cancel *cancel;
+  bool calls_run;                    /* nothing came since calls that run themselves */
   int fd;                            /* readable while a message waits */
   bool manual_activity;              /* the configuration turns automatic activity detection off */
   audio_writer *writer;              /* where the answer's sound goes, or NULL */

@@ -36,11 +36,13 @@ exit_status output_status(void) {
 
 void say(const char *format, ...) {
   va_list arguments;
+  flockfile(stderr); /* threads of the library's say things too */
   fputs("genai-live: ", stderr);
   va_start(arguments, format);
   vfprintf(stderr, format, arguments);
   va_end(arguments);
   fputc('\n', stderr);
+  funlockfile(stderr);
 }
 
 exit_status say_error(const genai_error *error) {

@@ -18,6 +18,13 @@ static const option session_table[] = {
     {.name = "tool-result", .kind = OPTION_LIST, .value = "NAME=JSON", .offset = offsetof(settings, tool_results),
      .help = "Answers each call of the function NAME with this JSON; what is no object is sent as {\"output\": JSON}. May be "
              "repeated. Calls of other functions are answered with an error."},
+    {.name = "tool", .kind = OPTION_LIST, .value = "NAME=COMMAND", .offset = offsetof(settings, tools),
+     .help = "Runs COMMAND for each call of the function NAME: its arguments as a JSON object on standard input, its result on "
+             "standard output; a status other than 0 is an error with the last line of its standard error. No shell. The "
+             "declaration is taken from --declare or --config; without one the function takes no arguments. May be repeated."},
+    {.name = "mcp", .kind = OPTION_LIST, .value = "COMMAND", .offset = offsetof(settings, mcp),
+     .help = "Starts COMMAND as an MCP server over its standard input and output, declares its tools and has it answer their "
+             "calls. No shell. May be repeated."},
 };
 const option_group session_options = OPTION_GROUP("Session", session_table);
 

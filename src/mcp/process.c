@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -46,6 +47,9 @@ static char **make_environment(const genai_string_map *more) {
   return NULL;
 }
 
+/* Between pipe and fcntl another thread's child would inherit both ends, and nobody would ever see the end of what it reads. */
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+
 static int make_pipe(int ends[2]) {
   if (pipe(ends)) return errno;
   for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
@@ -53,8 +57,9 @@ static int make_pipe(int ends[2]) {
 }
 
 static void close_both(int ends[2]) {
-  close(ends[0]);
-  close(ends[1]);
+  for (int i = 0; i < 2; i++) {
+    if (ends[i] >= 0) close(ends[i]);
+  }
 }
 
 /* Its own group, so that its children can be ended with it; default signals, none masked: our threads mask all. */
@@ -72,7 +77,7 @@ static int set_attributes(posix_spawnattr_t *attributes) {
   return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static int spawn(process *p, const char *const *argv, char **environment, int in, int out) {
+static int spawn(process *p, const char *const *argv, char **environment, int in, int out, int err) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   int failed = posix_spawn_file_actions_init(&files);
@@ -81,6 +86,7 @@ static int spawn(process *p, const char *const *argv, char **environment, int in
   if (!failed) {
     failed = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
     if (!failed) failed = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+    if (!failed && err >= 0) failed = posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
     if (!failed) failed = set_attributes(&attributes);
     if (!failed) failed = posix_spawnp(&p->pid, argv[0], &files, &attributes, (char *const *)(uintptr_t)argv, environment);
     posix_spawnattr_destroy(&attributes);
@@ -89,33 +95,64 @@ static int spawn(process *p, const char *const *argv, char **environment, int in
   return failed;
 }
 
-genai_status process_start(process *p, const char *const *argv, const genai_string_map *more, genai_error *error) {
-  int to[2], from[2], failed;
-  if (!argv || !argv[0]) return error_set(error, GENAI_ERROR_ARGUMENT, "There is no command to start.");
-  char **environment = make_environment(more);
-  if (!environment) return error_memory(error);
-  failed = make_pipe(to);
-  if (failed) goto no_pipe;
-  failed = make_pipe(from);
-  if (failed) goto no_second;
-  failed = spawn(p, argv, environment, to[0], from[1]);
+/* Pipes and the process, or the cause and nothing. */
+static int start(process *p, const char *const *argv, char **environment, bool capture) {
+  int to[2] = {-1, -1}, from[2] = {-1, -1}, errors[2] = {-1, -1};
+  int failed = make_pipe(to);
+  if (!failed) failed = make_pipe(from);
+  if (!failed && capture) failed = make_pipe(errors);
+  if (!failed) failed = spawn(p, argv, environment, to[0], from[1], errors[1]);
   if (failed) {
+    close_both(to);
     close_both(from);
-    goto no_second;
+    close_both(errors);
+    return failed;
   }
   close(to[0]);
   close(from[1]);
+  if (capture) close(errors[1]);
   p->in = to[1];
   p->out = from[0];
+  p->err = errors[0];
+  return 0;
+}
+
+static genai_status start_with(process *p, const char *const *argv, const genai_string_map *more, bool capture, genai_error *error) {
+  if (!argv || !argv[0]) return error_set(error, GENAI_ERROR_ARGUMENT, "There is no command to start.");
+  char **environment = make_environment(more);
+  if (!environment) return error_memory(error);
+  pthread_mutex_lock(&starting);
+  int failed = start(p, argv, environment, capture);
+  pthread_mutex_unlock(&starting);
   free_environment(environment);
-  return GENAI_OK;
-no_second:
-  close_both(to);
-no_pipe:
-  free_environment(environment);
+  if (!failed) return GENAI_OK;
   error_set(error, GENAI_ERROR_SYSTEM, "\"%s\" could not be started: %s. Is it installed, and in PATH?", argv[0], strerror(failed));
   if (error) error->os_error = failed;
   return GENAI_ERROR_SYSTEM;
+}
+
+genai_status process_start(process *p, const char *const *argv, const genai_string_map *environment, genai_error *error) {
+  return start_with(p, argv, environment, false, error);
+}
+
+genai_status process_start_captured(process *p, const char *const *argv, const genai_string_map *environment, genai_error *error) {
+  return start_with(p, argv, environment, true, error);
+}
+
+void process_end_input(process *p) {
+  if (p->in >= 0) close(p->in);
+  p->in = -1;
+}
+
+/* WNOWAIT: its number stays its own until process_stop. */
+bool process_ended(const process *p, int *status) {
+  siginfo_t info = {0};
+  int failed;
+  do failed = waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+  while (failed && errno == EINTR);
+  *status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+  if (failed) *status = 0; /* a host that ignores SIGCHLD has reaped it */
+  return failed || info.si_pid == p->pid;
 }
 
 static bool ended(pid_t pid, int options) {
@@ -126,7 +163,7 @@ static bool ended(pid_t pid, int options) {
 }
 
 void process_stop(process *p, unsigned grace_ms) {
-  close(p->in);
+  process_end_input(p);
   for (unsigned waited = 0; waited < grace_ms && !ended(p->pid, WNOHANG); waited += STEP_MS) {
     if (waited + STEP_MS >= grace_ms) {
       kill(-p->pid, SIGKILL);
