@@ -1,0 +1,39 @@
+/* A provider on a loop of its own with a clock that the test sets, and those who wait for its tokens. */
+#ifndef GENAI_TESTS_AUTH_PROVIDER_H
+#define GENAI_TESTS_AUTH_PROVIDER_H
+
+#include <stdatomic.h>
+
+#include "auth/auth.h"
+#include "rig.h"
+
+typedef struct provider {
+  net_loop *loop;
+  auth *auth;
+  atomic_uint_least64_t now_ms; /* advanced by the test alone */
+  atomic_int_least64_t wall_s;
+  auth_clock clock;
+  genai_error error;            /* of making it */
+} provider;
+
+/* One who asked. */
+typedef struct asker {
+  auth_wait wait;
+  provider *provider;
+  gate answered;
+  genai_error error;
+  char bearer[512], project[128];
+  unsigned generation;
+} asker;
+
+/* Environment: "NAME=value" strings, NULL-terminated; a home without gcloud is added. */
+void provider_environment(const char *const *variables);
+genai_status provider_start(provider *p, const auth_options *options);
+void provider_stop(provider *p);
+void provider_ask(provider *p, asker *a);      /* does not wait for the answer */
+void provider_cancel(asker *a);
+void provider_refuse(provider *p, unsigned generation);
+/* Asks and waits; the text of the token ("Bearer x"), or "" with a->error. */
+const char *provider_get(provider *p, asker *a);
+
+#endif
