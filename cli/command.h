@@ -30,14 +30,15 @@ typedef struct settings {
   /* a session */
   const char *model, *config, *setup_json, *system, *voice, *declare;
   text_list tool_results, tools, mcp;
-  const char *key_file, *base_url, *ca;
+  const char *key_file, *credentials_file, *access_token_file, *base_url, *api_version, *ca, *proxy, *no_proxy, *models;
+  text_list headers;
   int64_t timeout_ms;
   bool emulator;
   /* talk and chat */
   const char *in, *out, *out_format, *audio_out;
   int64_t chunk_ms, rate_hz;
   bool fast, text;
-  /* setup, encode, decode */
+  /* a session, setup, encode, decode */
   const char *backend, *project, *location;
   bool music;
   /* emulate */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cli/client.h"
 #include "cli/clock.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
@@ -14,29 +15,7 @@
 /* TOOL_MS: what the library gives a function that runs itself. */
 enum { MEMORY_MAX = 256 << 20, SAMPLES_MAX = 64 << 20, TOOL_MS = 60000 };
 
-static void log_line(void *user, genai_log_level level, const char *line) {
-  (void)user, (void)level;
-  say("%s", line);
-}
-
 /* ---- opening and closing ---- */
-
-static genai_status make_client(conversation *c, genai_error *error) {
-  const settings *s = c->settings;
-  genai_client_options options = {
-      .base_url = s->base_url, .ca_file = s->ca, .connect_timeout_ms = (uint32_t)s->timeout_ms,
-      .log = s->verbose ? log_line : NULL, .log_level = GENAI_LOG_DEBUG};
-  genai_status status = session_key(s, &c->memory, &options.api_key, error);
-  if (status == GENAI_OK && s->emulator) {
-    status = local_service_start(&c->local, s->fast || c->text_out, s->verbose, error);
-    options.base_url = c->local.url;
-    options.ca_file = c->local.ca_file;
-    options.api_key = "emulator";
-  }
-  if (status == GENAI_OK) status = genai_client_new(&c->client, &options, error);
-  if (status != GENAI_ERROR_CREDENTIALS || s->key_file != NULL) return status;
-  return error_set(error, status, "There is no API key. Set GEMINI_API_KEY, give --key-file, or try it with --emulator.");
-}
 
 static genai_status open_session(conversation *c, const session_defaults *defaults, genai_error *error) {
   genai_live_connect_params params = {.model = c->settings->model};
@@ -48,7 +27,7 @@ static genai_status open_session(conversation *c, const session_defaults *defaul
   if (status == GENAI_OK) status = genai_cancel_new(&c->cancel, error);
   if (status == GENAI_OK) {
     interrupt_cancels(c->cancel);
-    status = make_client(c, error);
+    status = client_make(&c->client, &c->local, c->settings, c->settings->fast || c->text_out, &c->memory, error);
   }
   if (status != GENAI_OK) return status;
   params.tools = c->tools.running;
@@ -65,10 +44,6 @@ exit_status conversation_open(conversation *c, const settings *s, const session_
   c->settings = s;
   report_init(&c->report, form);
   arena_init(&c->memory, MEMORY_MAX);
-  if (s->emulator && (s->base_url != NULL || s->ca != NULL)) {
-    error_set(&error, GENAI_ERROR_ARGUMENT, "--emulator has its own address and certificate: leave out --base-url and --ca.");
-    return report_error(&c->report, &error);
-  }
   if (open_session(c, defaults, &error) != GENAI_OK) {
     if (interrupt_came()) return STATUS_INTERRUPTED;
     return report_error(&c->report, &error);

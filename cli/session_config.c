@@ -9,7 +9,7 @@
 #include "wire/reader.h"
 #include "wire/tables.h"
 
-enum { KEY_FILE_MAX = 128 << 10 };
+enum { SECRET_MAX = 128 << 10 };
 
 static genai_status read_config(const char *path, arena *a, genai_live_connect_config *config, genai_error *error) {
   wire_limits limits = {.refuse_unknown = true, .root = "config"};
@@ -95,35 +95,45 @@ genai_status session_config_make(const settings *s, const session_defaults *defa
   return GENAI_OK;
 }
 
-/* A whole file as text in the arena. */
-static genai_status read_text(const char *path, size_t ceiling, arena *a, char **text, genai_error *error) {
+/* A whole file as text in the arena; NULL for no file. */
+static genai_status read_text(const char *path, size_t ceiling, arena *a, const char **text, genai_error *error) {
   const char *read;
   buf memory;
+  *text = NULL;
+  if (path == NULL) return GENAI_OK;
   buf_init(&memory, ceiling);
   genai_status status = input_text(path, &memory, &read, error);
-  *text = status == GENAI_OK ? arena_strndup(a, read, memory.size) : NULL;
+  if (status == GENAI_OK) *text = arena_strndup(a, read, memory.size);
   if (status == GENAI_OK && *text == NULL) status = error_memory(error);
   buf_deinit(&memory);
   return status;
 }
 
 genai_status session_setup_json(const settings *s, arena *a, const char **text, genai_error *error) {
-  char *read = NULL;
-  genai_status status = s->setup_json != NULL ? read_text(s->setup_json, INPUT_MAX, a, &read, error) : GENAI_OK;
-  *text = read;
-  return status;
+  return read_text(s->setup_json, INPUT_MAX, a, text, error);
+}
+
+genai_status session_models(const settings *s, arena *a, const char **text, genai_error *error) {
+  return read_text(s->models, INPUT_MAX, a, text, error);
+}
+
+/* The first word in the file. */
+static genai_status read_secret(const char *path, const char *what, arena *a, const char **secret, genai_error *error) {
+  static const char blank[] = " \t\r\n";
+  const char *text;
+  *secret = NULL;
+  genai_status status = read_text(path, SECRET_MAX, a, &text, error);
+  if (status != GENAI_OK || text == NULL) return status;
+  text += strspn(text, blank);
+  if (*text == '\0') return error_set(error, GENAI_ERROR_CREDENTIALS, "%s holds no %s.", path, what);
+  *secret = arena_strndup(a, text, strcspn(text, blank));
+  return *secret != NULL ? GENAI_OK : error_memory(error);
 }
 
 genai_status session_key(const settings *s, arena *a, const char **key, genai_error *error) {
-  static const char blank[] = " \t\r\n";
-  char *read = NULL;
-  *key = NULL;
-  if (s->key_file == NULL) return GENAI_OK;
-  genai_status status = read_text(s->key_file, KEY_FILE_MAX, a, &read, error);
-  if (status != GENAI_OK) return status;
-  read += strspn(read, blank);
-  read[strcspn(read, blank)] = '\0';
-  if (read[0] == '\0') return error_set(error, GENAI_ERROR_CREDENTIALS, "%s holds no API key.", s->key_file);
-  *key = read;
-  return GENAI_OK;
+  return read_secret(s->key_file, "API key", a, key, error);
+}
+
+genai_status session_access_token(const settings *s, arena *a, const char **token, genai_error *error) {
+  return read_secret(s->access_token_file, "access token", a, token, error);
 }

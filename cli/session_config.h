@@ -18,5 +18,9 @@ genai_status session_config_make(const settings *s, const session_defaults *defa
 genai_status session_setup_json(const settings *s, arena *a, const char **text, genai_error *error);
 /* The API key in --key-file, trimmed, in the arena; NULL when it was not given. */
 genai_status session_key(const settings *s, arena *a, const char **key, genai_error *error);
+/* The same of --access-token-file. */
+genai_status session_access_token(const settings *s, arena *a, const char **token, genai_error *error);
+/* --models' text in the arena; NULL when it was not given. */
+genai_status session_models(const settings *s, arena *a, const char **text, genai_error *error);
 
 #endif

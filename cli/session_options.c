@@ -29,10 +29,34 @@ static const option session_table[] = {
 const option_group session_options = OPTION_GROUP("Session", session_table);
 
 static const option connection_table[] = {
+    {.name = "backend", .letter = 'b', .kind = OPTION_CHOICE, .value = "NAME", .offset = offsetof(settings, backend),
+     .choices = "gemini vertex",
+     .help = "The Gemini Developer API or Vertex AI; without it the environment says, and else it is gemini."},
     {.name = "key-file", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, key_file),
      .help = "The file that holds the API key, when the environment does not."},
+    {.name = "project", .kind = OPTION_TEXT, .value = "ID", .offset = offsetof(settings, project),
+     .help = "The Google Cloud project, for vertex; else the environment's, or that of the credentials."},
+    {.name = "location", .kind = OPTION_TEXT, .value = "NAME", .offset = offsetof(settings, location),
+     .help = "The Google Cloud location, for vertex: us-central1, eu, global."},
+    {.name = "credentials", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, credentials_file),
+     .help = "Google credentials for vertex, JSON: a service account, a user, an external account; without it Application "
+             "Default Credentials."},
+    {.name = "access-token-file", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, access_token_file),
+     .help = "The file that holds an access token for vertex, such as `gcloud auth print-access-token` prints; - is standard "
+             "input."},
     {.name = "base-url", .kind = OPTION_TEXT, .value = "URL", .offset = offsetof(settings, base_url),
      .help = "Where the service is: http, https, ws or wss, with a path if need be."},
+    {.name = "api-version", .kind = OPTION_TEXT, .value = "NAME", .offset = offsetof(settings, api_version),
+     .help = "The version of the API: v1, v1beta, v1alpha, v1beta1; without it the backend's usual one."},
+    {.name = "header", .letter = 'H', .kind = OPTION_LIST, .value = "NAME:VALUE", .offset = offsetof(settings, headers),
+     .help = "A header of the request that opens the connection. May be repeated."},
+    {.name = "proxy", .letter = 'x', .kind = OPTION_TEXT, .value = "URL", .offset = offsetof(settings, proxy),
+     .help = "The proxy: http, socks5 or socks5h, with user and password if need be; empty for none, whatever the environment "
+             "says."},
+    {.name = "no-proxy", .kind = OPTION_TEXT, .value = "LIST", .offset = offsetof(settings, no_proxy),
+     .help = "Hosts without the proxy: names, suffixes, addresses, blocks of addresses, with commas."},
+    {.name = "models", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, models),
+     .help = "What newer models take, a ModelTable as JSON; it goes before the library's own table."},
     {.name = "ca", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, ca),
      .help = "The certificates to trust, PEM, instead of the system's."},
     {.name = "emulator", .letter = 'e', .kind = OPTION_FLAG, .offset = offsetof(settings, emulator),
