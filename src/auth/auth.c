@@ -25,7 +25,8 @@ struct auth {
   net_loop *loop;
   net_tls *trust;
   credential credential;
-  char *metadata_host;
+  char *metadata_host, *proxy, *no_proxy;
+  net_environment environment;
   uint32_t timeout_ms;
   const auth_clock *clock;
   net_task deliver;
@@ -144,7 +145,8 @@ static void on_called(callback *call) {
 
 static genai_status begin(auth *a, genai_error *error) {
   fetch_params params = {.loop = a->loop, .trust = a->trust, .credential = &a->credential, .metadata_host = a->metadata_host,
-                         .now_s = wall_s(a), .timeout_ms = a->timeout_ms};
+                         .proxy = a->proxy, .no_proxy = a->no_proxy, .environment = a->environment, .now_s = wall_s(a),
+                         .timeout_ms = a->timeout_ms};
   return a->call.ask ? callback_start(&a->call, error) : fetch_start(&a->fetch, &params, on_fetched, a, error);
 }
 
@@ -210,7 +212,9 @@ static genai_status init(auth *a, const auth_options *o, genai_error *error) {
                      "No Google credentials were found: GOOGLE_APPLICATION_CREDENTIALS is not set, gcloud has left no file (make one "
                      "with `gcloud auth application-default login`), and NO_GCE_CHECK keeps the metadata server from being asked.");
   a->metadata_host = mem_strdup(host && *host ? host : METADATA);
-  if (!a->metadata_host) return error_memory(error);
+  a->proxy = mem_strdup(o->proxy);
+  a->no_proxy = mem_strdup(o->no_proxy);
+  if (!a->metadata_host || (o->proxy && !a->proxy) || (o->no_proxy && !a->no_proxy)) return error_memory(error);
   if (!o->access_token) return GENAI_OK;
   a->fixed = true;
   return keep(a, o->access_token, 0, error);
@@ -221,6 +225,8 @@ static void destroy(auth *a) {
   secret_free(a->bearer);
   credential_deinit(&a->credential);
   mem_free(a->metadata_host);
+  secret_free(a->proxy); /* may hold a password */
+  mem_free(a->no_proxy);
   net_tls_drop(a->trust);
   uv_cond_destroy(&a->cond);
   uv_mutex_destroy(&a->mutex);
@@ -251,6 +257,7 @@ genai_status auth_new(auth **out, net_loop *loop, net_tls *trust, const auth_opt
   a->loop = loop;
   a->trust = trust ? net_tls_hold(trust) : NULL;
   a->clock = options->clock;
+  a->environment = options->environment;
   a->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
   a->deliver.run = deliver;
   a->stop.run = stop;

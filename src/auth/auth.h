@@ -5,12 +5,10 @@
 
 #include "genai/base.h"
 #include "net/loop.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 
 typedef struct auth auth;
-
-/* What getenv does. */
-typedef const char *(*auth_environment)(const char *name);
 
 /* Times are arguments, so that a test can set them. */
 typedef struct auth_clock {
@@ -26,7 +24,8 @@ typedef struct auth_options {
   const char *credentials_file;
   const char *credentials_json;
   void *token_user;
-  auth_environment environment;
+  const char *proxy, *no_proxy; /* of the program: net/proxy.h */
+  net_environment environment;
   bool allow_loopback;     /* credentials may name token endpoints on this machine, over plain http too */
   uint32_t timeout_ms;     /* of each request; 0: 10,000 */
   const auth_clock *clock; /* NULL: the loop's and the system's; lives as long as the provider */

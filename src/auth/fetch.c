@@ -74,11 +74,20 @@ static void on_answer(void *user, const genai_error *error, int status, const ch
   fail(f, &said);
 }
 
+/* The machine's own metadata address is never asked through a proxy. */
+static genai_status choose_proxy(net_proxy *proxy, const fetch *f, const net_url *u, genai_error *error) {
+  *proxy = (net_proxy){.kind = NET_PROXY_NONE};
+  if (f->params.credential->kind == CREDENTIAL_METADATA || !strcmp(u->host, "169.254.169.254")) return GENAI_OK;
+  return net_proxy_choose(proxy, f->params.proxy, f->params.no_proxy, f->params.environment, u->host, u->port, u->tls, error);
+}
+
 static genai_status send(fetch *f, const char *method, const char *url, const genai_string_pair *headers, size_t count, buf *body,
                          void (*answered)(fetch *, int, const char *), genai_error *error) {
   net_url u;
+  net_proxy proxy;
   buf target;
   genai_status status = net_url_parse(&u, url, error);
+  if (status == GENAI_OK) status = choose_proxy(&proxy, f, &u, error);
   if (status != GENAI_OK) return status;
   if (body && body->failed) return body->full ? error_set(error, GENAI_ERROR_LIMIT, "The request for an access token is too large.")
                                               : error_memory(error);
@@ -90,11 +99,12 @@ static genai_status send(fetch *f, const char *method, const char *url, const ge
   buf_append(&target, u.query.data, u.query.size);
   const char *path = buf_cstr(&target);
   f->answered = answered;
-  net_request_params params = {.target = {u.host, u.port, u.tls ? f->params.trust : NULL, NULL}, .method = method, .path = path,
+  net_request_params params = {.target = {u.host, u.port, u.tls ? f->params.trust : NULL, NULL, &proxy}, .method = method, .path = path,
                                .headers = headers, .header_count = count, .body = body ? (const char *)body->data : NULL,
                                .body_size = body ? body->size : 0, .keep = ANSWER_MAX, .timeout_ms = f->params.timeout_ms};
   status = path ? net_request_start(&f->request, f->params.loop, &params, on_answer, f, error) : error_memory(error);
   buf_deinit(&target);
+  OPENSSL_cleanse(&proxy, sizeof proxy);
   return status;
 }
 

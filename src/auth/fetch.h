@@ -4,6 +4,7 @@
 
 #include "auth/credential.h"
 #include "net/loop.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 
 typedef struct fetch fetch;
@@ -13,6 +14,8 @@ typedef struct fetch_params {
   net_tls *trust;
   const credential *credential; /* all of these live as long as the fetch */
   const char *metadata_host;    /* "HOST" or "HOST:PORT" */
+  const char *proxy, *no_proxy; /* of the program, or NULL */
+  net_environment environment;  /* for proxies */
   int64_t now_s;                /* the wall's */
   uint32_t timeout_ms;          /* of each request */
 } fetch_params;

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "net/http.h"
 #include "wire/reader.h"
 #include "wire/tables.h"
 
@@ -55,10 +57,27 @@ static genai_status read_models(genai_client *c, const char *json, genai_error *
   return status;
 }
 
+/* A user's own Authorization field is authentication enough. */
+static bool needs_tokens(const genai_client *c, const genai_client_options *options) {
+  for (size_t i = 0; i < options->headers.count; i++)
+    if (!strcasecmp(options->headers.items[i].key, "Authorization")) return false;
+  return c->settings.oauth;
+}
+
+/* A base URL on this machine is an emulator's, which has its own token endpoint beside it. */
+static genai_status make_auth(genai_client *c, const genai_client_options *options, genai_error *error) {
+  auth_options o = {.access_token = options->access_token, .token = options->token, .token_user = options->token_user,
+                    .credentials_file = options->credentials_file, .credentials_json = options->credentials_json,
+                    .proxy = options->proxy, .no_proxy = options->no_proxy, .environment = environment,
+                    .allow_loopback = net_host_is_loopback(c->endpoints[ENDPOINT_LIVE].host)};
+  genai_status status = auth_new(&c->auth, c->loop, c->tls, &o, error);
+  if (status != GENAI_OK || c->settings.project || c->settings.gateway || !auth_project(c->auth)) return status;
+  c->settings.project = mem_strdup(auth_project(c->auth));
+  return c->settings.project ? GENAI_OK : error_memory(error);
+}
+
 static genai_status make_parts(genai_client *c, const genai_client_options *options, genai_error *error) {
   genai_status status = settings_init(&c->settings, options, environment, error);
-  if (status == GENAI_OK && c->settings.oauth && !options->access_token)
-    status = error_set(error, GENAI_ERROR_CREDENTIALS, "Vertex AI needs genai_client_options.access_token, or an API key (express mode).");
   if (status == GENAI_OK) status = endpoint_init(&c->endpoints[ENDPOINT_LIVE], ENDPOINT_LIVE, &c->settings, options, error);
   if (status == GENAI_OK && c->settings.backend == GENAI_BACKEND_GEMINI)
     status = endpoint_init(&c->endpoints[ENDPOINT_MUSIC], ENDPOINT_MUSIC, &c->settings, options, error);
@@ -69,13 +88,14 @@ static genai_status make_parts(genai_client *c, const genai_client_options *opti
   if (status != GENAI_OK) return status;
   c->backend = c->settings.backend == GENAI_BACKEND_VERTEX ? WIRE_BACKEND_VERTEX : WIRE_BACKEND_GEMINI;
   if (c->settings.warning) client_log(c, GENAI_LOG_WARNING, "%s", c->settings.warning);
-  if (c->endpoints[ENDPOINT_LIVE].tls) {
+  if (c->endpoints[ENDPOINT_LIVE].tls || needs_tokens(c, options)) {
     net_tls_options trust = {options->ca_file, options->ca_dir, options->dangerously_skip_certificate_checks};
     status = net_tls_client_new(&c->tls, &trust, error);
     if (status != GENAI_OK) return status;
   }
   c->pool = pool_new();
-  return c->pool ? net_loop_new(&c->loop, error) : error_memory(error);
+  status = c->pool ? net_loop_new(&c->loop, error) : error_memory(error);
+  return status == GENAI_OK && needs_tokens(c, options) ? make_auth(c, options, error) : status;
 }
 
 static genai_status make_locks(genai_client *c, genai_error *error) {
@@ -92,6 +112,7 @@ static genai_status make_locks(genai_client *c, genai_error *error) {
 }
 
 static void destroy(genai_client *c) {
+  auth_free(c->auth);
   net_loop_free(c->loop);
   pool_drop(c->pool);
   net_tls_drop(c->tls);

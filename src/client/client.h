@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "auth/auth.h"
 #include "client/endpoint.h"
 #include "client/notify.h"
 #include "client/pool.h"
@@ -42,8 +43,9 @@ struct genai_client {
   arena memory;                 /* of the model table */
   const genai_model_table *models; /* the application's, or NULL */
   net_proxy proxy;              /* of kind NET_PROXY_NONE: direct */
-  net_tls *tls;                 /* NULL on plain connections */
+  net_tls *tls;                 /* NULL when everything is plain */
   net_loop *loop;
+  auth *auth;                   /* bearer tokens, or NULL where none are needed */
   message_pool *pool;           /* memory of received messages */
   const live_transport *transport;
   uv_mutex_t sessions_mutex;    /* taken before a session's mutex, never inside it */

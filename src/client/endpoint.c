@@ -98,9 +98,7 @@ static bool add_label(endpoint *e, const genai_string_map *headers, const char *
   return add(e, name, before, more, strlen(more));
 }
 
-static bool add_credential(endpoint *e, const client_settings *s, const genai_client_options *options) {
-  if (s->oauth && options->access_token && !user_value(&options->headers, "Authorization"))
-    return add(e, "Authorization", "Bearer ", options->access_token, strlen(options->access_token));
+static bool add_credential(endpoint *e, const client_settings *s) {
   if (!s->api_key || s->gateway) return true;
   size_t size = strlen(s->api_key);
   return s->token ? add(e, "Authorization", "Token ", s->api_key, size) : add(e, "x-goog-api-key", "", s->api_key, size);
@@ -113,7 +111,7 @@ static genai_status make_headers(endpoint *e, const client_settings *s, const ge
   for (size_t i = 0; i < more->count; i++)
     if (!more->items[i].key || !more->items[i].value)
       return error_set(error, GENAI_ERROR_ARGUMENT, "Header %zu of genai_client_options.headers has no name or no value.", i);
-  bool fine = add_credential(e, s, options) && add_label(e, more, "user-agent", AGENT) && add_label(e, more, "x-goog-api-client", AGENT);
+  bool fine = add_credential(e, s) && add_label(e, more, "user-agent", AGENT) && add_label(e, more, "x-goog-api-client", AGENT);
   for (size_t i = 0; fine && i < more->count; i++) {
     const genai_string_pair *h = &more->items[i];
     if (!strcasecmp(h->key, "user-agent") || !strcasecmp(h->key, "x-goog-api-client")) continue;

@@ -19,10 +19,15 @@ static void arm(genai_live_session *s) {
   net_timer_start(s->timer, next > at ? next - at : 0);
 }
 
+static const char *doing(const genai_live_session *s) {
+  if (s->ws) return s->transport->phase(s->ws);
+  return s->credentials.link ? "getting credentials" : "starting";
+}
+
 static void on_timer(void *user) {
   genai_live_session *s = user;
   s->timer_at = SESSION_NEVER;
-  apply(s, session_tick(&s->mind, now(s), s->ws ? s->transport->phase(s->ws) : "starting"), NULL);
+  apply(s, session_tick(&s->mind, now(s), doing(s)), NULL);
   arm(s);
 }
 
@@ -179,6 +184,7 @@ static void on_close(void *user, int code, const char *reason, size_t size) {
 static void on_end(void *user, const genai_error *why) {
   genai_live_session *s = user;
   s->ws = NULL;
+  if (why->http_status == 401 && s->client->auth) auth_refused(s->client->auth, s->credentials.generation);
   apply(s, session_transport_end(&s->mind, why), NULL);
 }
 
@@ -186,6 +192,7 @@ static const net_ws_events events = {on_open, on_message, on_pong, on_writable, 
 
 static void end(genai_live_session *s) {
   if (s->tools) tools_run_end(s->tools);
+  auth_cancel(&s->credentials);
   if (s->timer) net_timer_stop(s->timer);
   s->timer_at = SESSION_NEVER;
   if (s->doubts && s->mind.end.status == GENAI_ERROR_REFUSED) error_append(&s->mind.end, " This was noticed before: %s", s->doubts);
@@ -216,6 +223,41 @@ static void apply(genai_live_session *s, session_step step, inbox_item *item) {
   if (step.ended) end(s);
 }
 
+static void dial(genai_live_session *s, const genai_string_pair *more, size_t count) {
+  genai_client *c = s->client;
+  const endpoint *to = &c->endpoints[s->kind->service];
+  genai_error error = {0};
+  genai_status status = GENAI_ERROR_MEMORY;
+  genai_string_pair *headers = mem_alloc((to->header_count + count) * sizeof *headers);
+  if (headers) {
+    memcpy(headers, to->headers, to->header_count * sizeof *headers);
+    if (count) memcpy(headers + to->header_count, more, count * sizeof *headers);
+    net_ws_params params = {.target = {to->host, to->port, to->tls ? c->tls : NULL, NULL, &c->proxy},
+                            .request_target = to->target,
+                            .headers = headers,
+                            .header_count = to->header_count + count,
+                            .message_max = c->options.message_max};
+    status = s->transport->connect(&s->ws, c->loop, &params, &events, s, &error);
+    mem_free(headers);
+  } else {
+    error_memory(&error);
+  }
+  if (status != GENAI_OK) {
+    s->ws = NULL;
+    apply(s, session_fail(&s->mind, &error), NULL);
+    return;
+  }
+  client_log(c, GENAI_LOG_INFO, "Connecting to %s port %d.", to->host, to->port);
+}
+
+static void on_credentials(auth_wait *wait, const genai_error *error, const genai_string_pair *headers, size_t count) {
+  genai_live_session *s = (genai_live_session *)((char *)wait - offsetof(genai_live_session, credentials));
+  if (error->status == GENAI_OK)
+    dial(s, headers, count);
+  else
+    apply(s, session_fail(&s->mind, error), NULL);
+}
+
 static void begin(genai_live_session *s) {
   genai_client *c = s->client;
   const endpoint *to = &c->endpoints[s->kind->service];
@@ -233,17 +275,11 @@ static void begin(genai_live_session *s) {
     apply(s, session_fail(&s->mind, &error), NULL);
     return;
   }
-  net_ws_params params = {.target = {to->host, to->port, c->tls, NULL, &c->proxy},
-                          .request_target = to->target,
-                          .headers = to->headers,
-                          .header_count = to->header_count,
-                          .message_max = c->options.message_max};
-  if (s->transport->connect(&s->ws, c->loop, &params, &events, s, &error) != GENAI_OK) {
-    s->ws = NULL;
-    apply(s, session_fail(&s->mind, &error), NULL);
-    return;
-  }
-  client_log(c, GENAI_LOG_INFO, "Connecting to %s port %d.", to->host, to->port);
+  s->credentials.done = on_credentials;
+  if (c->auth)
+    auth_get(c->auth, &s->credentials);
+  else
+    dial(s, NULL, 0);
 }
 
 /* The last thing that touches the session on this thread. */

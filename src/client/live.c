@@ -38,7 +38,7 @@ static genai_status encode_setup(payload **out, const genai_client *client, cons
   payload_begin(&b, SETUP_MAX, 0);
   wire_setup_params p = {.backend = client->backend, .model = params->model, .config = params->config,
                          .project = client->settings.project, .location = client->settings.location,
-                         .express = !client->settings.project,
+                         .express = !client->settings.project && (client->settings.gateway || !client->settings.oauth),
                          .tool = params->tools ? tools_declare(params->tools) : NULL,
                          .config_json = params->config_json, .setup_json = params->setup_json};
   genai_status status = wire_setup_write(&b, &p, error);

@@ -63,6 +63,7 @@ struct genai_live_session {
   uint64_t timer_at;         /* when `timer` fires, SESSION_NEVER when it is stopped */
   const live_transport *transport;
   net_ws *ws;
+  auth_wait credentials;     /* before the dial */
   session_mind mind;
   outbox sending;            /* taken, not yet accepted by the transport */
   inbox gathered;            /* received in this turn, published at its end */
