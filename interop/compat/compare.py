@@ -135,8 +135,8 @@ def ours_for(program, case):
     done = subprocess.run(arguments, input=json.dumps(text, ensure_ascii=False).encode(), capture_output=True, timeout=60)
     if done.returncode not in (0, 2):
         sys.exit(f"compare.py: {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
-    if done.returncode == 2 and (done.stdout or not done.stderr):
-        sys.exit(f"compare.py: {' '.join(arguments)} refused {case['name']} without a reason, or with a message.")
+    if bool(done.stdout) == (done.returncode == 2) or (done.returncode == 2 and not done.stderr):
+        sys.exit(f"compare.py: {' '.join(arguments)} gave {case['name']} no message, or no reason for a refusal, or both.")
     return {"wire": done.stdout.decode()} if done.returncode == 0 else {"refused": done.stderr.decode().strip()}
 
 
@@ -253,11 +253,16 @@ def main():
     stale = [rule["id"] for rule in exceptions.rules if not exceptions.used[rule["id"]]]
     for rule in stale:
         print(f"exceptions.json: \"{rule}\" explains nothing any more; remove it.")
+    with open(os.path.join(project, "docs/compatibility.md"), encoding="utf-8") as file:
+        manual = file.read()
+    unwritten = [rule["id"] for rule in exceptions.rules if f"`{rule['id']}`" not in manual]
+    for rule in unwritten:
+        print(f"docs/compatibility.md does not tell of \"{rule}\".")
     columns = ("configs", "calls", "equal", "refused alike", "excepted", "different")
     print(f"{'SDK':<26} {'backend':<8} " + " ".join(f"{column:>13}" for column in columns))
     for (sdk, backend), row in table.items():
         print(f"{sdk:<26} {backend:<8} " + " ".join(f"{row[column]:>13}" for column in columns))
-    return 1 if unexplained or stale else 0
+    return 1 if unexplained or stale or unwritten else 0
 
 
 if __name__ == "__main__":
