@@ -243,8 +243,11 @@ static void a_reset_while_sending(bool tls) {
   while (genai_live_send_text(t.session, "hello", NULL, &error) == GENAI_OK) rig_sleep_us(100);
   assert_int_equal(error.status, GENAI_ERROR_CLOSED);
   while (talk_receive(&t, &message, &error) == GENAI_OK) genai_live_message_free(message);
-  verdict v = talk_verdict(&t, (verdict){GENAI_ERROR_LOST, .close_code = 1006, .os_error = EPIPE,
-                                         .says = {"was lost: broken pipe", "in the middle of an answer", "Connect again"}});
+  /* When the flood still filled the peer's buffers its FIN was not sent, and the write meets the bare RST. */
+  bool reset = error.os_error == ECONNRESET;
+  verdict v = talk_verdict(&t, (verdict){GENAI_ERROR_LOST, .close_code = 1006, .os_error = reset ? ECONNRESET : EPIPE,
+                                         .says = {reset ? "was lost: connection reset" : "was lost: broken pipe",
+                                                  "in the middle of an answer", "Connect again"}});
   judge("a reset while sending", &error, &v);
   assert_int_equal(sigaction(SIGPIPE, NULL, &action), 0);
   assert_ptr_equal(action.sa_handler, SIG_DFL); /* the host's, untouched */
