@@ -45,6 +45,11 @@ typedef struct settings {
   int64_t port, seed;
   bool allow_remote, plain, no_speech;
   const char *host, *ca_out, *answers, *replay, *transcript;
+  bool oauth;
+  /* music */
+  int64_t length_ms, bpm, top_k;
+  const char *scale, *density, *brightness, *guidance, *temperature, *mode;
+  bool mute_bass, mute_drums, only_bass_and_drums;
   operands rest;
 } settings;
 
@@ -59,7 +64,7 @@ typedef struct command {
   exit_status (*run)(const settings *s);
 } command;
 
-extern const command talk_command, chat_command, setup_command, encode_command, decode_command, emulate_command;
+extern const command talk_command, chat_command, music_command, setup_command, encode_command, decode_command, emulate_command;
 
 /* All subcommands, ended by NULL. */
 extern const command *const commands[];

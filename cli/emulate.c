@@ -33,6 +33,7 @@ static exit_status serve(const settings *s, const char *key, report *r) {
       .host = s->host, .port = (int)s->port, .allow_remote = s->allow_remote, .plain = s->plain, .ca_out = s->ca_out,
       .voice = s->replay != NULL ? EMULATOR_REPLAY : EMULATOR_ECHO, .replay = s->replay, .key = key,
       .transcript = s->transcript, .seed = (uint64_t)s->seed, .fast = s->fast, .no_speech = s->no_speech,
+      .project = s->project, .location = s->location, .credentials = s->oauth,
       .log = s->verbose ? log_line : NULL};
   genai_error error = {0};
   emulator *e = NULL;
@@ -75,6 +76,12 @@ static const option emulate_table[] = {
      .help = "Writes the certificate that clients must trust, PEM; it is made anew for each run."},
     {.name = "key-file", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, key_file),
      .help = "Takes only the key in this file; any that is not empty without it."},
+    {.name = "project", .kind = OPTION_TEXT, .value = "ID", .offset = offsetof(settings, project),
+     .help = "On Vertex AI, lets in only models of this project."},
+    {.name = "location", .kind = OPTION_TEXT, .value = "NAME", .offset = offsetof(settings, location),
+     .help = "On Vertex AI, lets in only models of this location."},
+    {.name = "credentials", .kind = OPTION_FLAG, .offset = offsetof(settings, oauth),
+     .help = "Is also Google's OAuth token endpoint (/token) and metadata server, for tests of credentials."},
 };
 static const option answers_table[] = {
     {.name = "voice", .kind = OPTION_CHOICE, .value = "NAME", .offset = offsetof(settings, answers),

@@ -6,15 +6,16 @@ import tempfile
 import unittest
 
 from command import CLEAN, Case, emulator
+from fake import peer, read_head
 from sound import pcm, silence, tone
 
 EXAMPLES = pathlib.Path(os.environ["GENAI_EXAMPLES"])
 
 
 class Examples(Case):
-    def example(self, service, name, *arguments):
+    def example(self, service, name, *arguments, env=None):
         done = subprocess.run([EXAMPLES / name, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
-                              env={**CLEAN, **service.env}, text=True)
+                              env={**CLEAN, **service.env, **(env or {})}, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
@@ -37,8 +38,44 @@ class Examples(Case):
             self.assertIn("[get_weather at Paris]", out)
             self.assertGreater(len(out.splitlines()[-1]), 1)
 
+    def test_music(self):
+        with emulator("--fast") as service, tempfile.TemporaryDirectory() as folder:
+            song = pathlib.Path(folder, "song.pcm")
+            out = self.example(service, "music", song, "minimal techno", "a forbidden song", "piano")
+            self.assertIn("filtered: a forbidden song", out)
+            self.assertGreaterEqual(song.stat().st_size, 10 * 48000 * 4)
+
+    def test_tools_auto(self):
+        with emulator("--fast") as service:
+            out = self.example(service, "tools_auto")
+            self.assertIn("[get_weather at Paris]", out)
+            self.assertIn("21", out.splitlines()[-1])
+
+    def test_connect(self):
+        with emulator("--fast") as service, tempfile.TemporaryDirectory() as folder:
+            tokens = pathlib.Path(folder, "tokens")
+            tokens.write_text("ya29.any\n")
+            at = {"GOOGLE_VERTEX_BASE_URL": service.url}
+            self.assertIn("Hello", self.example(service, "connect"))
+            self.assertIn("Hello", self.example(service, "connect", "vertex", "p1", "us-central1", tokens, env=at))
+
+    def test_connect_by_a_gateway(self):
+        heads = []
+
+        def talk(connection):
+            heads.append(read_head(connection).decode())
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nGo away. ")
+
+        with peer(talk) as port:
+            done = subprocess.run([EXAMPLES / "connect", "gateway", f"http://127.0.0.1:{port}/live", "Basic abc"], env=CLEAN,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Go away.", done.stderr)
+        self.assertTrue(heads[0].startswith("GET /live HTTP/1.1\r\n"), heads)
+        self.assertIn("Authorization: Basic abc\r\n", heads[0])
+
     def test_without_a_key_they_say_so(self):
-        for name in ("hello_text", "tools_manual"):
+        for name in ("hello_text", "tools_manual", "tools_auto", "connect"):
             done = subprocess.run([EXAMPLES / name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN, text=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn("GEMINI_API_KEY", done.stderr)
