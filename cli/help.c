@@ -9,7 +9,13 @@ const char help_tagline[] = "talk to Google's Gemini Live API, or be it";
 const help_entry help_environment[] = {
     {"GOOGLE_API_KEY, GEMINI_API_KEY", "The API key; the first wins when both are set. A key is never an argument, which "
                                        "every user of the machine could read."},
-    {"GOOGLE_GEMINI_BASE_URL", "Where the service is, when --base-url does not say."},
+    {"GOOGLE_GENAI_USE_ENTERPRISE, GOOGLE_GENAI_USE_VERTEXAI", "true or 1: Vertex AI, when --backend does not say; the first "
+                                                               "wins when both are set."},
+    {"GOOGLE_CLOUD_PROJECT", "The project for Vertex AI, when --project does not say."},
+    {"GOOGLE_CLOUD_LOCATION, GOOGLE_CLOUD_REGION", "The location for Vertex AI, when --location does not say."},
+    {"GOOGLE_APPLICATION_CREDENTIALS", "The file of Google credentials for Vertex AI, when no option names any."},
+    {"GOOGLE_GEMINI_BASE_URL, GOOGLE_VERTEX_BASE_URL", "Where the service is, when --base-url does not say."},
+    {"HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy and who is reached without it, when --proxy and --no-proxy do not say."},
     {"SSL_CERT_FILE, SSL_CERT_DIR", "Trusted certificates, when --ca does not say: a PEM file, a hashed directory."},
     {NULL, NULL},
 };
