@@ -8,6 +8,7 @@
 #include "genai/live.h"
 #include "genai/mcp.h"
 #include "genai/music.h"
+#include "genai/token.h"
 #include "genai/tools.h"
 #include "genai/types.h"
 

@@ -79,8 +79,8 @@ static genai_status make_auth(genai_client *c, const genai_client_options *optio
 static genai_status make_parts(genai_client *c, const genai_client_options *options, genai_error *error) {
   genai_status status = settings_init(&c->settings, options, environment, error);
   if (status == GENAI_OK) status = endpoint_init(&c->endpoints[ENDPOINT_LIVE], ENDPOINT_LIVE, &c->settings, options, error);
-  if (status == GENAI_OK && c->settings.backend == GENAI_BACKEND_GEMINI)
-    status = endpoint_init(&c->endpoints[ENDPOINT_MUSIC], ENDPOINT_MUSIC, &c->settings, options, error);
+  for (int i = ENDPOINT_MUSIC; i < ENDPOINT_COUNT && status == GENAI_OK && c->settings.backend == GENAI_BACKEND_GEMINI; i++)
+    status = endpoint_init(&c->endpoints[i], (endpoint_service)i, &c->settings, options, error);
   const endpoint *live = &c->endpoints[ENDPOINT_LIVE];
   if (status == GENAI_OK)
     status = net_proxy_choose(&c->proxy, options->proxy, options->no_proxy, environment, live->host, live->port, live->tls, error);
@@ -116,7 +116,7 @@ static void destroy(genai_client *c) {
   net_loop_free(c->loop);
   pool_drop(c->pool);
   net_tls_drop(c->tls);
-  for (int i = 0; i < 2; i++) endpoint_deinit(&c->endpoints[i]);
+  for (int i = 0; i < ENDPOINT_COUNT; i++) endpoint_deinit(&c->endpoints[i]);
   settings_deinit(&c->settings);
   arena_deinit(&c->memory);
   OPENSSL_cleanse(&c->proxy, sizeof c->proxy);

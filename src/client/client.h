@@ -39,7 +39,7 @@ struct genai_client {
   genai_client_options options; /* defaults filled in; strings are not kept */
   client_settings settings;
   wire_backend backend;
-  endpoint endpoints[2];        /* by endpoint_service; music's is empty on Vertex */
+  endpoint endpoints[ENDPOINT_COUNT]; /* by endpoint_service; on Vertex only that of live sessions */
   arena memory;                 /* of the model table */
   const genai_model_table *models; /* the application's, or NULL */
   net_proxy proxy;              /* of kind NET_PROXY_NONE: direct */

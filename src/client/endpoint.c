@@ -32,6 +32,8 @@ static genai_status default_base(char out[URL_MAX], const client_settings *s, ge
 static void add_method(buf *b, endpoint_service service, const client_settings *s, const char *version) {
   if (s->backend == GENAI_BACKEND_VERTEX)
     buf_format(b, "/ws/google.cloud.aiplatform.%s.LlmBidiService/BidiGenerateContent", version);
+  else if (service == ENDPOINT_TOKENS)
+    buf_format(b, "/%s/auth_tokens", version);
   else
     buf_format(b, "/ws/google.ai.generativelanguage.%s.GenerativeService.%s%s", version,
                service == ENDPOINT_MUSIC ? "BidiGenerateMusic" : "BidiGenerateContent",
@@ -121,6 +123,7 @@ static genai_status make_headers(endpoint *e, const client_settings *s, const ge
 }
 
 static const char *choose_version(endpoint_service service, const client_settings *s, const genai_client_options *options) {
+  if (service == ENDPOINT_TOKENS) return "v1alpha"; /* nowhere else */
   if (options->api_version) return options->api_version;
   if (s->backend == GENAI_BACKEND_VERTEX) return "v1beta1";
   return s->token || service == ENDPOINT_MUSIC ? "v1alpha" : "v1";

@@ -5,14 +5,14 @@
 #include "client/settings.h"
 
 /* Which service of the API is dialed. */
-typedef enum endpoint_service { ENDPOINT_LIVE, ENDPOINT_MUSIC } endpoint_service;
+typedef enum endpoint_service { ENDPOINT_LIVE, ENDPOINT_MUSIC, ENDPOINT_TOKENS, ENDPOINT_COUNT } endpoint_service;
 
 typedef struct endpoint {
   char *host;
   char *peer;                 /* "HOST port N", for sentences */
   int port;
   bool tls;
-  char *target;               /* path and query of the upgrade */
+  char *target;               /* path and query of the request */
   genai_string_pair *headers; /* the key included, bearer tokens not: never log a value */
   size_t header_count;
 } endpoint;

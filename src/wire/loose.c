@@ -131,6 +131,13 @@ static bool rewrite_to_list(rewriting *w) {
   return true;
 }
 
+static bool rewrite_members(rewriting *w, const wire_message *type);
+
+/* Only a token's config holds another config inside. */
+static bool holds_config(const wire_field *f) {
+  return f->type.message == &wire_live_connect_constraints || f->type.message == &wire_live_connect_config;
+}
+
 static bool rewrite_member(rewriting *w, const wire_message *type) {
   wire_string name;
   if (!wire_scan_name(&w->scan, &name)) return false;
@@ -138,20 +145,26 @@ static bool rewrite_member(rewriting *w, const wire_message *type) {
   if (f && f->kind == WIRE_MESSAGE && f->type.message == &wire_content)
     return f->shape == WIRE_LIST ? rewrite_turns(w) : rewrite_content(w);
   if (f && f->kind == WIRE_MESSAGE && f->shape == WIRE_LIST) return rewrite_to_list(w);
+  if (f && f->kind == WIRE_MESSAGE && holds_config(f) && wire_scan_peek(&w->scan) == '{')
+    return rewrite_members(w, f->type.message) && wire_scan_take(&w->scan, '}', "");
   return wire_scan_value(&w->scan);
+}
+
+static bool rewrite_members(rewriting *w, const wire_message *type) {
+  wire_scan *s = &w->scan;
+  s->p++;
+  if (wire_scan_peek(s) != '}') do
+      if (!rewrite_member(w, type)) return false;
+    while (another(s));
+  return true;
 }
 
 /* False when nothing was to be rewritten, or the text has a fault. */
 static bool rewrite(rewriting *w, const wire_message *type) {
   wire_scan *s = &w->scan;
-  if (wire_scan_peek(s) != '{') return false;
-  s->p++;
-  if (wire_scan_peek(s) == '}') return false;
-  do
-    if (!rewrite_member(w, type)) return false;
-  while (another(s));
+  if (wire_scan_peek(s) != '{' || !rewrite_members(w, type)) return false;
   bool changed = w->copied != s->text;
-  copy_up_to(w, s->end);
+  if (changed) copy_up_to(w, s->end);
   return changed;
 }
 

@@ -141,9 +141,10 @@ static genai_status write_message(buf *out, const wire_setup_params *p, genai_er
   buf model;
   size_t before = out->size;
   buf_init(&model, 4096);
-  genai_status status = wire_model_name(&model, p, error);
-  const char *name = status == GENAI_OK ? buf_cstr(&model) : NULL;
-  if (status == GENAI_OK && !(name && buf_text(out, "{\"setup\":"))) status = error_memory(error);
+  bool named = p->model || !p->any_model;
+  genai_status status = named ? wire_model_name(&model, p, error) : GENAI_OK;
+  const char *name = status == GENAI_OK && named ? buf_cstr(&model) : NULL;
+  if (status == GENAI_OK && ((named && !name) || !buf_text(out, "{\"setup\":"))) status = error_memory(error);
   if (status == GENAI_OK) status = (p->setup_json ? write_merged : write_setup)(out, p, name, error);
   if (status == GENAI_OK && !buf_byte(out, '}')) status = error_memory(error);
   if (status != GENAI_OK) {

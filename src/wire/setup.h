@@ -8,7 +8,8 @@
 
 typedef struct wire_setup_params {
   wire_backend backend;
-  const char *model;                       /* required */
+  const char *model;                       /* required, unless `any_model` */
+  bool any_model;                          /* a token may be bound to a setup without a model */
   const char *project, *location;          /* Vertex, unless `express` */
   bool express;                            /* Vertex with an API key: no project in the model's name */
   const genai_live_connect_config *config; /* or NULL */
