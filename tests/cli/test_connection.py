@@ -1,4 +1,5 @@
 """The connection's options, as they arrive at a server: path, headers, proxy; warnings before dialing; refusals."""
+import json
 import pathlib
 import tempfile
 import unittest
@@ -66,6 +67,22 @@ class Connection(Case):
             self.check(run("chat", "Hi", "-b", "vertex", "--project", "p1", "--location", "eu", "-m", "m1", "--base-url", url,
                            "--access-token-file", self.file("token", "t")), 0)
         self.assertEqual(setups[0]["model"], "projects/p1/locations/eu/publishers/google/models/m1")
+
+    def test_vertex_with_credentials(self):
+        heads = []
+
+        def talk(connection):
+            heads.append(read_head(connection).decode())
+            body = b'{"access_token":"ya29.fresh","expires_in":3600,"token_type":"Bearer"}'
+            answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+            connection.sendall(answer if heads[-1].startswith("POST /token") else REFUSAL)
+
+        with peer(talk) as port:
+            user = {"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r",
+                    "token_uri": f"http://127.0.0.1:{port}/token"}
+            self.check(run("chat", "Hi", "--backend", "vertex", "--project", "p1", "--location", "global", "--base-url",
+                           f"http://127.0.0.1:{port}", "--credentials", self.file("user.json", json.dumps(user))), 4, "403")
+        self.assertIn("Authorization: Bearer ya29.fresh\r\n", heads[1])
 
     def test_express_mode(self):
         _, headers = self.head("--backend", "vertex", "--key-file", self.file("key", "k1\n"), env={})
