@@ -50,6 +50,11 @@ typedef struct settings {
   int64_t length_ms, bpm, top_k;
   const char *scale, *density, *brightness, *guidance, *temperature, *mode;
   bool mute_bass, mute_drums, only_bass_and_drums;
+  /* token */
+  int64_t uses;
+  const char *expire, *new_session_expire;
+  bool lock_set;
+  text_list lock;
   operands rest;
 } settings;
 
@@ -64,7 +69,8 @@ typedef struct command {
   exit_status (*run)(const settings *s);
 } command;
 
-extern const command talk_command, chat_command, music_command, setup_command, encode_command, decode_command, emulate_command;
+extern const command talk_command, chat_command, music_command, token_command, setup_command, encode_command, decode_command,
+    emulate_command;
 
 /* All subcommands, ended by NULL. */
 extern const command *const commands[];

@@ -10,7 +10,8 @@
 #include "cli/output.h"
 
 const command *const commands[] = {
-    &talk_command, &chat_command, &music_command, &setup_command, &encode_command, &decode_command, &emulate_command, NULL,
+    &talk_command, &chat_command, &music_command, &token_command, &setup_command, &encode_command, &decode_command,
+    &emulate_command, NULL,
 };
 
 static const option general_table[] = {
