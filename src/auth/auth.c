@@ -134,7 +134,8 @@ static void on_called(callback *call) {
   if (call->status == GENAI_OK) {
     error = (genai_error){0};
   } else {
-    if (error.status == GENAI_OK || !error.message[0])
+    error.message[sizeof error.message - 1] = '\0';
+    if (!error.message[0]) /* an application may fill in just that */
       error_set(&error, GENAI_ERROR_CREDENTIALS, "The application's token callback failed (%s).", genai_status_name(call->status));
     error.status = GENAI_ERROR_CREDENTIALS;
   }

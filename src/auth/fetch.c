@@ -272,7 +272,8 @@ static genai_status exchange(fetch *f, const char *subject, genai_error *error) 
   form_add(&body, "subject_token_type", c->subject_type);
   form_add(&body, "subject_token", subject);
   if (c->user_project && !c->client_id) add_user_project(&body, c->user_project);
-  genai_status status = basic(client, c) ? send_form(f, c->token_url, *client ? client : NULL, &body, on_token, error) : error_memory(error);
+  genai_status status = basic(client, c) ? send_form(f, c->token_url, *client ? client : NULL, &body, on_token, error)
+                                         : error_memory(error);
   secret_deinit(&body);
   OPENSSL_cleanse(client, sizeof client);
   return status;

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
 #include "provider.h"
 #include "token_server.h"
 
@@ -207,7 +206,8 @@ static genai_status on_token(void *user, char *token, size_t size, int64_t *life
   if (n == 2) *lifetime_s = 40;
   x->running--;
   if (x->status == GENAI_OK || x->silent) return x->status;
-  return error_set(error, x->status, "The key store is locked.");
+  snprintf(error->message, sizeof error->message, "The key store is locked.");
+  return x->status;
 }
 
 static void callbacks(void **state) {

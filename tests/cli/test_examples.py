@@ -45,6 +45,10 @@ class Examples(Case):
             self.assertIn("filtered: a forbidden song", out)
             self.assertGreaterEqual(song.stat().st_size, 10 * 48000 * 4)
 
+    def test_token(self):
+        with emulator("--fast") as service:
+            self.assertGreater(len(self.example(service, "token", "Hello").strip()), 1)
+
     def test_tools_auto(self):
         with emulator("--fast") as service:
             out = self.example(service, "tools_auto")
