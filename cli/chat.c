@@ -10,7 +10,8 @@
 #include "cli/output.h"
 #include "cli/session_options.h"
 
-enum { LINE_MAX_BYTES = 1 << 20 };
+/* WORDS_MS: how long the words of an answer may come after its sound. */
+enum { LINE_MAX_BYTES = 1 << 20, WORDS_MS = 1000 };
 
 typedef struct chat {
   conversation conversation;
@@ -30,11 +31,18 @@ static exit_status closed(conversation *c, bool answered) {
   return answered ? STATUS_OK : STATUS_REFUSED;
 }
 
+/* An answer is a line. */
+static exit_status end_line(conversation *c) {
+  if (c->text_out && !report_is_json(&c->report)) output_line("", 0);
+  output_flush();
+  return output_status();
+}
+
 /* Sends one turn and takes its whole answer. *over: the session has ended. */
 static exit_status hold_turn(conversation *c, const char *text, bool *over) {
   genai_wait wait = {.cancel = c->cancel, .timeout_ms = c->settings->timeout_ms};
   genai_error error = {0};
-  uint64_t turns = c->totals.turns;
+  uint64_t turns = c->totals.turns, words = c->totals.words;
   exit_status status = STATUS_OK;
   genai_status sent = genai_live_send_text(c->session, text, &wait, &error);
   if (sent == GENAI_ERROR_CANCELLED) return STATUS_INTERRUPTED;
@@ -42,13 +50,17 @@ static exit_status hold_turn(conversation *c, const char *text, bool *over) {
   for (;;) {
     switch (conversation_take(c, &status)) {
     case CONVERSATION_FAILED: return status;
-    case CONVERSATION_CLOSED: *over = true; return closed(c, c->totals.turns > turns);
+    case CONVERSATION_CLOSED:
+      *over = true;
+      if (c->totals.turns > turns) end_line(c);
+      return closed(c, c->totals.turns > turns);
     case CONVERSATION_QUIET: break;
     }
-    if (c->totals.turns > turns) return STATUS_OK;
-    switch (conversation_wait(c, -1, c->settings->timeout_ms)) {
+    bool complete = c->totals.turns > turns;
+    if (complete && (c->turn.first_audio_ms == 0 || c->totals.words > words)) return end_line(c);
+    switch (conversation_wait(c, -1, complete ? WORDS_MS : c->settings->timeout_ms)) {
     case CONVERSATION_INTERRUPTED: return STATUS_INTERRUPTED;
-    case CONVERSATION_TIMEOUT: return no_answer(c);
+    case CONVERSATION_TIMEOUT: return complete ? end_line(c) : no_answer(c);
     case CONVERSATION_MESSAGE:
     case CONVERSATION_EXTRA: break;
     }
@@ -74,7 +86,9 @@ static exit_status next_line(chat *t, const char **text, size_t *size, bool *ove
     case CONVERSATION_MESSAGE:
     case CONVERSATION_TIMEOUT: break;
     }
+    uint64_t turns = c->totals.turns;
     conversation_result result = conversation_take(c, &status);
+    if (c->totals.turns > turns) end_line(c); /* one that nobody asked for */
     if (result == CONVERSATION_QUIET) continue;
     *over = true;
     return result == CONVERSATION_CLOSED ? closed(c, true) : status;

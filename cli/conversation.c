@@ -118,6 +118,7 @@ static genai_status take_audio(conversation *c, const genai_blob *blob, genai_er
 
 /* What the model writes, or what it says written down. */
 static void take_words(conversation *c, const char *event, const char *text) {
+  c->totals.words++;
   if (c->text_out && !report_is_json(&c->report)) {
     output_write(text, strlen(text));
     output_flush();
@@ -148,8 +149,6 @@ static void take_transcripts(conversation *c, const genai_live_server_content *c
 
 static void end_turn(conversation *c) {
   begin_turn(c);
-  if (c->text_out && !report_is_json(&c->report)) output_line("", 0);
-  output_flush();
   report_break(&c->report);
   report_event(&c->report, "turnComplete", "{s:b}", "interrupted", c->turn.interrupted);
   c->totals.turns++;

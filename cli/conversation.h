@@ -14,6 +14,7 @@
 /* What came, for the table at the end. */
 typedef struct conversation_totals {
   uint64_t messages, text_bytes;     /* of the server's messages */
+  uint64_t words;                    /* pieces of what the model wrote, or said written down */
   uint64_t audio_samples, audio_bytes;
   uint64_t turns, interruptions, tool_calls;
   int64_t prompt_tokens, response_tokens, tokens;

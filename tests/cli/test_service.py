@@ -69,6 +69,18 @@ class Service(Case):
         done = self.check(self.chat(script, "Hi"), 0)
         self.assertEqual((done.stdout, done.stderr), ("One and two.\n", ""))
 
+    def test_words_after_the_turn(self):
+        def script(fake, words="late."):
+            fake.receive()
+            fake.audio(pcm(tone(0.1, 24000)))
+            fake.complete()
+            time.sleep(0.2)
+            if words:
+                fake.content(outputTranscription={"text": words})
+
+        self.assertEqual(self.check(self.chat(script, "Hi"), 0).stdout, "late.\n")
+        self.assertEqual(self.check(self.chat(lambda fake: script(fake, None), "Hi"), 0).stdout, "\n")
+
     def test_setup_of_talk(self):
         def script(fake):
             self.assertEqual(fake.setup["generationConfig"], {"responseModalities": ["AUDIO"]})
