@@ -37,7 +37,8 @@ typedef struct genai_client_options {
   const char *credentials_json; /* the same as text */
   const char *access_token;    /* a bearer token, used as it is until the service refuses it */
   /* Asks the application for a bearer token: on a thread of the library's own, one call at a time, before a dial and before the
-   * last one expires; it may block. Writes the token, NUL-terminated, and its lifetime (default one hour). */
+   * last one expires; it may block, and genai_client_free waits for it, but it must not call into the client. Writes the token,
+   * NUL-terminated, and its lifetime (default one hour); on failure returns a status and may fill error->message. */
   genai_status (*token)(void *user, char *token, size_t size, int64_t *lifetime_s, genai_error *error);
   void *token_user;
   const char *base_url;        /* NULL: GOOGLE_GEMINI_BASE_URL or GOOGLE_VERTEX_BASE_URL, else Google's host for the backend and

@@ -63,7 +63,7 @@ static void on_answer(void *user, const genai_error *error, int status, const ch
     return;
   }
   genai_error said = {0};
-  if (f->params.credential->kind == CREDENTIAL_METADATA)
+  if (f->params.credential->kind == CREDENTIAL_METADATA && error->status != GENAI_ERROR_MEMORY)
     error_set(&said, GENAI_ERROR_CREDENTIALS,
               "No Google credentials were found: GOOGLE_APPLICATION_CREDENTIALS is not set, gcloud has left no file (make one with "
               "`gcloud auth application-default login`), and no metadata server answered (this is no machine of Google Cloud?): ");

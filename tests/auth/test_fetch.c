@@ -177,6 +177,34 @@ static void impersonated(void **state) {
   token_server_stop(&s);
 }
 
+/* Requests for tokens go through the program's proxy, those to the metadata server never. */
+static void proxies(void **state) {
+  (void)state;
+  token_server s;
+  provider p;
+  asker a;
+  char file[1024], url[128], host[64];
+  token_server_start(&s, TOKEN);
+  strcpy(url, token_server_url(&s, ""));
+  snprintf(file, sizeof file, USER, "http://127.0.0.1:1/t");
+  assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file, .proxy = url}), GENAI_OK);
+  provider_get(&p, &a);
+  assert_true(token_server_heard(&s, 0, "CONNECT 127.0.0.1:1 HTTP/1.1\r\n"));
+  provider_stop(&p);
+  assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file, .proxy = url, .no_proxy = "127.0.0.1"}), GENAI_OK);
+  provider_get(&p, &a);
+  assert_int_equal(a.error.status, GENAI_ERROR_CONNECT);
+  provider_stop(&p);
+  snprintf(host, sizeof host, "GCE_METADATA_HOST=127.0.0.1:%d", peer_port(s.peer));
+  provider_environment((const char *const[]){host, NULL});
+  assert_int_equal(provider_start(&p, &(auth_options){.proxy = url}), GENAI_OK);
+  assert_string_equal(provider_get(&p, &a), "Bearer tok-1");
+  assert_true(token_server_heard(&s, token_server_count(&s) - 1, "GET /computeMetadata"));
+  provider_stop(&p);
+  provider_environment(NULL);
+  token_server_stop(&s);
+}
+
 /* ---- what goes wrong ---- */
 
 static void assert_failure(int status, const char *answer, genai_status expected, const char *sentence) {
@@ -257,7 +285,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(service_account), cmocka_unit_test(user),    cmocka_unit_test(metadata),     cmocka_unit_test(external),
       cmocka_unit_test(external_from_a_file), cmocka_unit_test(impersonated), cmocka_unit_test(answers), cmocka_unit_test(skewed_clock),
-      cmocka_unit_test(no_endpoint),
+      cmocka_unit_test(no_endpoint),     cmocka_unit_test(proxies),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
