@@ -46,9 +46,12 @@ endif()
 # objects are joined into one, and what is hidden in it becomes local (GNU and LLVM objcopy; not on macOS).
 if(CMAKE_OBJCOPY AND NOT APPLE)
   set(joined ${PROJECT_BINARY_DIR}/genai-live.o)
+  # Of i386's __x86.get_pc_thunk, each object has one in a group of its own: once local, it must not be given up for another's.
+  check_linker_flag(C "-Wl,--force-group-allocation" GENAI_LINKER_GROUPS)
   separate_arguments(machine_flags NATIVE_COMMAND "${CMAKE_C_FLAGS}")
   add_custom_command(OUTPUT ${joined}
-    COMMAND ${CMAKE_C_COMPILER} ${machine_flags} -nostdlib -r -o ${joined} ${genai_layer_objects}
+    COMMAND ${CMAKE_C_COMPILER} ${machine_flags} -nostdlib -r $<$<BOOL:${GENAI_LINKER_GROUPS}>:-Wl,--force-group-allocation>
+      -o ${joined} ${genai_layer_objects}
     COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${joined}
     DEPENDS ${genai_layer_objects} COMMAND_EXPAND_LISTS VERBATIM)
   set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)

@@ -5,8 +5,9 @@ import sys
 from http import HTTPStatus
 
 try:
-    import websockets
     from websockets.exceptions import ConnectionClosed
+    from websockets.legacy.client import connect  # what websockets.connect is up to version 13; here for its transport
+    from websockets.legacy.server import serve
 except ImportError:
     print("skipped: python3-websockets is missing (apt-get install python3-websockets)")
     sys.exit(77)
@@ -59,7 +60,7 @@ async def judge_serves(pipe, options, says, function):
         except Exception as problem:
             outcome.set_exception(problem)
 
-    async with websockets.serve(handler, "127.0.0.1", 0, **LIMITS) as server:
+    async with serve(handler, "127.0.0.1", 0, **LIMITS) as server:
         port = server.sockets[0].getsockname()[1]
         process = await start(pipe, *options, "client", f"ws://127.0.0.1:{port}/path?query")
         try:
@@ -73,7 +74,7 @@ async def judge_dials(pipe, options, says, function):
     process = await start(pipe, *options, "server", "0")
     try:
         port = int(await process.stdout.readline())
-        async with websockets.connect(f"ws://127.0.0.1:{port}/path", **LIMITS) as ws:
+        async with connect(f"ws://127.0.0.1:{port}/path", **LIMITS) as ws:
             await function(Peer(ws))
     finally:
         printed, status = await finish(process)
@@ -100,7 +101,7 @@ async def refused_upgrade(pipe, options, says, function):
     async def refuse(path, headers):
         return HTTPStatus.FORBIDDEN, [("Content-Type", "application/json")], b'{"error": "not you"}'
 
-    async with websockets.serve(refuse, "127.0.0.1", 0, process_request=refuse) as server:
+    async with serve(refuse, "127.0.0.1", 0, process_request=refuse) as server:
         port = server.sockets[0].getsockname()[1]
         printed, status = await finish(await start(pipe, "client", f"ws://127.0.0.1:{port}/"))
     verdict(printed, status, 'http 403 {"error": "not you"}')
