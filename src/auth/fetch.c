@@ -87,6 +87,8 @@ static genai_status send(fetch *f, const char *method, const char *url, const ge
   net_proxy proxy;
   buf target;
   genai_status status = net_url_parse(&u, url, error);
+  if (status == GENAI_OK && u.tls && !f->params.trust)
+    status = error_set(error, GENAI_ERROR_INSECURE, "There is no trust to check %s with.", u.host);
   if (status == GENAI_OK) status = choose_proxy(&proxy, f, &u, error);
   if (status != GENAI_OK) return status;
   if (body && body->failed) return body->full ? error_set(error, GENAI_ERROR_LIMIT, "The request for an access token is too large.")

@@ -5,8 +5,11 @@
 #include <string.h>
 
 static const char *const *variables;
+static net_tls *trusted;
 
 void provider_environment(const char *const *names) { variables = names; }
+
+void provider_trust(net_tls *trust) { trusted = trust; }
 
 static const char *environment(const char *name) {
   size_t size = strlen(name);
@@ -28,7 +31,7 @@ genai_status provider_start(provider *p, const auth_options *options) {
   o.clock = &p->clock;
   genai_status status = net_loop_new(&p->loop, &p->error);
   if (status != GENAI_OK) return status;
-  return auth_new(&p->auth, p->loop, NULL, &o, &p->error);
+  return auth_new(&p->auth, p->loop, trusted, &o, &p->error);
 }
 
 void provider_stop(provider *p) {

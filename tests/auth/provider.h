@@ -28,6 +28,8 @@ typedef struct asker {
 
 /* Environment: "NAME=value" strings, NULL-terminated; a home without gcloud is added. */
 void provider_environment(const char *const *variables);
+/* What providers made from now on trust; NULL: nothing. */
+void provider_trust(net_tls *trust);
 genai_status provider_start(provider *p, const auth_options *options);
 void provider_stop(provider *p);
 void provider_ask(provider *p, asker *a);      /* does not wait for the answer */

@@ -205,6 +205,46 @@ static void proxies(void **state) {
   token_server_stop(&s);
 }
 
+/* Over TLS, whose certificate is checked before a secret leaves. */
+static void encrypted(void **state) {
+  (void)state;
+  token_server s;
+  provider p;
+  asker a;
+  pki_cert ca, cert;
+  net_tls *trust;
+  char file[1024], url[128];
+  pki_make(&ca, NULL, NULL, -1, 1);
+  pki_make(&cert, &ca, "IP:127.0.0.1", -1, 1);
+  token_server_start_tls(&s, TOKEN, &cert);
+  snprintf(url, sizeof url, "https%s", token_server_url(&s, "/t") + 4);
+  snprintf(file, sizeof file, USER, url);
+  const char *ca_file = rig_file(ca.chain_pem);
+  assert_int_equal(net_tls_client_new(&trust, &(net_tls_options){.ca_file = ca_file}, NULL), GENAI_OK);
+  provider_trust(trust);
+  assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file}), GENAI_OK);
+  assert_string_equal(provider_get(&p, &a), "Bearer tok-1");
+  provider_stop(&p);
+  net_tls_drop(trust);
+  assert_int_equal(net_tls_client_new(&trust, &(net_tls_options){.ca_dir = "/nowhere"}, NULL), GENAI_OK);
+  provider_trust(trust);
+  assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file}), GENAI_OK);
+  provider_get(&p, &a);
+  assert_int_equal(a.error.status, GENAI_ERROR_CERTIFICATE);
+  provider_stop(&p);
+  net_tls_drop(trust);
+  provider_trust(NULL);
+  assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file}), GENAI_OK);
+  provider_get(&p, &a);
+  assert_int_equal(a.error.status, GENAI_ERROR_INSECURE);
+  provider_stop(&p);
+  assert_int_equal(token_server_count(&s), 1);
+  token_server_stop(&s);
+  unlink(ca_file);
+  pki_free(&cert);
+  pki_free(&ca);
+}
+
 /* ---- what goes wrong ---- */
 
 static void assert_failure(int status, const char *answer, genai_status expected, const char *sentence) {
@@ -286,6 +326,7 @@ int main(void) {
       cmocka_unit_test(service_account), cmocka_unit_test(user),    cmocka_unit_test(metadata),     cmocka_unit_test(external),
       cmocka_unit_test(external_from_a_file), cmocka_unit_test(impersonated), cmocka_unit_test(answers), cmocka_unit_test(skewed_clock),
       cmocka_unit_test(no_endpoint),     cmocka_unit_test(proxies),
+      cmocka_unit_test(encrypted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,9 +29,11 @@ static void serve(peer_io *io, void *argument) {
   else peer_text(io, answer);
 }
 
-void token_server_start(token_server *s, const char *body) {
+void token_server_start(token_server *s, const char *body) { token_server_start_tls(s, body, NULL); }
+
+void token_server_start_tls(token_server *s, const char *body, const pki_cert *cert) {
   *s = (token_server){.mutex = PTHREAD_MUTEX_INITIALIZER, .status = 200, .bodies = {body}};
-  s->peer = peer_new(serve, s, NULL);
+  s->peer = peer_new(serve, s, cert);
 }
 
 void token_server_stop(token_server *s) { peer_free(s->peer); }

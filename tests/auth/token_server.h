@@ -19,6 +19,7 @@ typedef struct token_server {
 } token_server;
 
 void token_server_start(token_server *s, const char *body);
+void token_server_start_tls(token_server *s, const char *body, const pki_cert *cert);
 void token_server_stop(token_server *s);
 void token_server_set(token_server *s, int status, const char *body); /* from now on */
 void token_server_mute(token_server *s);
