@@ -32,10 +32,10 @@ static genai_status converse(genai_live_session *session, const char *question, 
   genai_status status = genai_live_send_text(session, question, NULL, error);
   for (bool done = false; status == GENAI_OK && !done;) {
     genai_live_message *message;
-    const char *text;
     status = genai_live_receive(session, &message, NULL, error);
     if (status != GENAI_OK) return status;
-    for (size_t i = 0; (text = genai_live_message_text(message, i)) != NULL; i++) fputs(text, stdout);
+    const char *words = genai_live_message_output_transcription(message);
+    if (words) fputs(words, stdout);
     status = answer_calls(session, message, error);
     done = genai_live_message_turn_complete(message);
     genai_live_message_free(message);
@@ -53,7 +53,8 @@ int main(int argc, char **argv) {
     status = genai_live_connect(client, &(genai_live_connect_params){
         .model = "gemini-3.8-live",
         .config = &(genai_live_connect_config){
-            .response_modalities = GENAI_ENUMS(GENAI_MODALITY_TEXT),
+            .response_modalities = GENAI_ENUMS(GENAI_MODALITY_AUDIO),
+            .output_audio_transcription = &(genai_audio_transcription_config){0},
             .tools = GENAI_LIST(genai_tool, &weather_tool),
         },
     }, &session, NULL, &error);
