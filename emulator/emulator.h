@@ -2,8 +2,9 @@
  *
  * It serves `/ws/google.ai.generativelanguage.{v1,v1beta,v1alpha}.GenerativeService.{BidiGenerateContent,
  * BidiGenerateMusic}`, with ephemeral tokens (`POST /v1alpha/auth_tokens`)
- * `/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained`, and, for Vertex, `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`,
- * below any path prefix. What it answers, and what it refuses, is in service.h and the files named there. */
+ * `/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained`, and, for Vertex,
+ * `/ws/google.cloud.aiplatform.{v1,v1beta1}.LlmBidiService/BidiGenerateContent`, below any path prefix. What it
+ * answers, and what it refuses, is in service.h and the files named there. */
 #ifndef GENAI_EMULATOR_EMULATOR_H
 #define GENAI_EMULATOR_EMULATOR_H
 
@@ -27,16 +28,16 @@ typedef struct emulator_options {
   bool plain;         /* http and ws instead of https and wss */
   const char *ca_out; /* TLS: a file that gets the certificate to trust, as PEM */
   emulator_voice voice;
-  const char *replay;     /* REPLAY: the file */
-  const char *key;        /* the only API key or token taken; NULL: any that is not empty */
+  const char *replay;             /* REPLAY: the file */
+  const char *key;                /* the only API key or token taken; NULL: any that is not empty */
   const char *project, *location; /* Vertex: the only ones whose models may be used; NULL: any */
-  bool credentials;       /* also be Google's OAuth token endpoint (POST /token) and metadata server (rest.h) */
-  const char *transcript; /* ECHO: what every utterance is heard to say; NULL: only its length is told */
-  uint64_t seed;          /* of the ids that are given out */
-  bool fast;              /* answers come at once, not at the pace of speech */
-  bool no_speech;         /* texts are spoken as tones, also where espeak-ng is installed */
+  bool credentials;               /* also be Google's OAuth token endpoint (POST /token) and metadata server (rest.h) */
+  const char *transcript;         /* ECHO: what every utterance is heard to say; NULL: only its length is told */
+  uint64_t seed;                  /* of the ids that are given out */
+  bool fast;                      /* answers come at once, not at the pace of speech */
+  bool no_speech;                 /* texts are spoken as tones, also where espeak-ng is installed */
   void (*log)(void *user,
-              const char *line); /* what happens, a line at a time, without credentials; on its thread; or NULL */
+              const char *line);  /* what happens, a line at a time, without credentials; on its thread; or NULL */
   int64_t (*unix_ms)(void *user); /* the time, by which tokens expire; NULL: the system's. On the emulator's thread */
   void *user;                     /* of log and unix_ms */
 } emulator_options;
