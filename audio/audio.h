@@ -1,4 +1,5 @@
-/* Sound for the command and the emulator: 16-bit samples, mono but for what is written, between files, pipes and the wire.
+/* Sound for the command and the emulator: 16-bit samples, mono but for what is written, between files, pipes and the
+ * wire.
  *
  * A sample is an int16_t of the host; the wire's PCM is little-endian bytes (audio_pcm_read, audio_pcm_write).
  * Sounds are collected in a `buf` whose bytes are samples (audio_samples, audio_count). Nothing here is thread-safe;
@@ -77,7 +78,8 @@ typedef struct audio_writer audio_writer;
 typedef enum audio_format { AUDIO_WAV, AUDIO_RAW } audio_format;
 
 /* path "-" is standard output, which stays open. A WAV's header has its sizes set by close; on a pipe it says "until
- * the end" (sizes 0xFFFFFFFF), as streaming tools write and read it. The samples of several channels come interleaved. */
+ * the end" (sizes 0xFFFFFFFF), as streaming tools write and read it. The samples of several channels come interleaved.
+ */
 genai_status audio_writer_open(audio_writer **writer, const char *path, audio_format format, int rate_hz, int channels,
                                genai_error *error);
 genai_status audio_writer_write(audio_writer *writer, const int16_t *samples, size_t count, genai_error *error);

@@ -117,9 +117,9 @@ static bool find_token(const http_head *head, char out[DOOR_CREDENTIAL_MAX]) {
   return find_authorization(head, "Token ", out) || find_parameter(head, "access_token", out);
 }
 
-static const char unregistered[] =
-    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of "
-    "API consumer identity to call this API.";
+static const char unregistered[] = "Method doesn't allow unregistered callers (callers without established identity). "
+                                   "Please use API Key or other form of "
+                                   "API consumer identity to call this API.";
 
 /* An access token, or the key of express mode. */
 static void judge_vertex(door_answer *a, const http_head *head, const char *wanted) {
@@ -141,8 +141,8 @@ static void close_at_once(door_answer *a, int code, const char *message) {
   a->message = message;
 }
 
-/* No credential at all is refused at the door; a wrong one gets in and is told so in a close frame. An ephemeral token is
- * no key, and opens the constrained method alone. */
+/* No credential at all is refused at the door; a wrong one gets in and is told so in a close frame. An ephemeral token
+ * is no key, and opens the constrained method alone. */
 static void judge_gemini(door_answer *a, const http_head *head, const char *wanted) {
   char credential[DOOR_CREDENTIAL_MAX] = "";
   bool key = door_key(head, credential);

@@ -131,7 +131,8 @@ static genai_status start(emulator *e, genai_error *error) {
     status = cert_make(&e->cert, o->host, error);
     if (!status) status = net_tls_server_new(&e->tls, e->cert.chain_pem, e->cert.key_pem, error);
   }
-  e->server.rest = (rest_service){.tokens = tokens_new(o->seed), .key = o->key, .credentials = o->credentials, .project = o->project};
+  e->server.rest = (rest_service){
+      .tokens = tokens_new(o->seed), .key = o->key, .credentials = o->credentials, .project = o->project};
   if (!status && !e->server.rest.tokens) status = error_memory(error);
   if (!status) status = net_loop_new(&e->server.loop, error);
   if (!status) status = speaker_new(&e->server.speaker, e->server.loop, o->no_speech, connection_spoken, error);

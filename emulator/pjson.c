@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 
 bool pjson_key_is(const char *key, const char *snake_name) {
   while (*key && *snake_name) {
@@ -41,6 +42,13 @@ double pjson_number(json_t *object, const char *snake_name, double otherwise) {
   if (json_is_number(value)) return json_number_value(value);
   if (json_is_string(value)) return strtod(json_string_value(value), NULL);
   return otherwise;
+}
+
+void pjson_mend(char *text) {
+  if (utf8_valid((const uint8_t *)text, strlen(text))) return;
+  for (; *text; text++) {
+    if ((unsigned char)*text >= 0x80) *text = '?';
+  }
 }
 
 static int digit(char c) {

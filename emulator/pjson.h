@@ -19,6 +19,9 @@ bool pjson_true(json_t *object, const char *snake_name);
 /* A number, or a string that holds one, as proto JSON allows; `otherwise` when absent. */
 double pjson_number(json_t *object, const char *snake_name, double otherwise);
 
+/* Makes a text that may have been cut in the middle of a character UTF-8 again. */
+void pjson_mend(char *text);
+
 /* Standard or URL-safe alphabet, padding optional. False for anything else and when out's ceiling is reached. */
 bool pjson_base64_decode(buf *out, const char *text, size_t size);
 bool pjson_base64_valid(const char *text, size_t size);

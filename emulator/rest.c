@@ -53,10 +53,9 @@ static void refuse(const exchange *x, int status, const char *message) {
                {500, "Internal Server Error", "INTERNAL"}};
   size_t i = 0;
   while (i < 4 && known[i].status != status) i++;
-  door_write_refusal(x->out, &(door_answer){.status = known[i].status,
-                                            .reason = known[i].reason,
-                                            .code = known[i].code,
-                                            .message = message});
+  door_write_refusal(
+      x->out,
+      &(door_answer){.status = known[i].status, .reason = known[i].reason, .code = known[i].code, .message = message});
 }
 
 /* ---- POST /v1alpha/auth_tokens ---- */
@@ -65,9 +64,10 @@ static void answer_tokens(const exchange *x) {
   char key[DOOR_CREDENTIAL_MAX], name[TOKEN_NAME_MAX], reason[SETUP_REASON_MAX];
   const char *wanted_key = x->service->key;
   if (!door_key(x->head, key)) {
-    refuse(x, 403,
-           "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
-           "form of API consumer identity to call this API.");
+    refuse(
+        x, 403,
+        "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
+        "form of API consumer identity to call this API.");
     return;
   }
   if (!strncmp(key, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) || (wanted_key && strcmp(key, wanted_key))) {
@@ -81,6 +81,7 @@ static void answer_tokens(const exchange *x) {
   }
   int status = shape_check(wanted, SHAPE_TOKEN, "v1alpha", reason) ? 0 : 400;
   if (!status) status = tokens_create(x->service->tokens, x->now_ms, wanted, name, reason);
+  if (status) pjson_mend(reason);
   if (status)
     refuse(x, status, reason);
   else
@@ -113,7 +114,8 @@ static const char *judge_claims(json_t *claims, int64_t now_s) {
   if (!*pjson_text(claims, "iss") || !*pjson_text(claims, "aud")) return "Invalid JWT: iss and aud are required.";
   if (strstr(pjson_text(claims, "iss"), "invalid")) return "Invalid grant: account not found";
   if (issued > now_s + JWT_SKEW_S || expires < now_s || expires - issued > JWT_LIFE_S)
-    return "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and "
+    return "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat "
+           "and "
            "exp values in the JWT claim.";
   return NULL;
 }
@@ -158,10 +160,10 @@ static void answer_metadata(const exchange *x) {
   const char *project = x->service->project ? x->service->project : "emulator";
   const struct {
     const char *path, *text;
-  } texts[] = {{"/computeMetadata/v1/project/project-id", project},
-               {"/computeMetadata/v1/universe/universe-domain", "googleapis.com"},
-               {"/computeMetadata/v1/instance/service-accounts/default/email",
-                "emulator@emulator.iam.gserviceaccount.com"}};
+  } texts[] = {
+      {"/computeMetadata/v1/project/project-id", project},
+      {"/computeMetadata/v1/universe/universe-domain", "googleapis.com"},
+      {"/computeMetadata/v1/instance/service-accounts/default/email", "emulator@emulator.iam.gserviceaccount.com"}};
   const http_slice *flavor = http_head_field(x->head, "metadata-flavor", 0);
   if (!flavor || !http_slice_is(*flavor, "Google")) {
     write_response(x->out, 403, "Forbidden", "text/html; charset=UTF-8", "Missing Metadata-Flavor:Google header.\n");

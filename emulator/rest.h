@@ -1,5 +1,5 @@
-/* What the emulator answers to plain HTTP: auth_tokens, and, where that is switched on, what Google's credentials need: a
- * token endpoint and a metadata server. Pure: a request and the time in, a response out. */
+/* What the emulator answers to plain HTTP: auth_tokens, and, where that is switched on, what Google's credentials need:
+ * a token endpoint and a metadata server. Pure: a request and the time in, a response out. */
 #ifndef GENAI_EMULATOR_REST_H
 #define GENAI_EMULATOR_REST_H
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/utf8.h"
+#include "emulator/pjson.h"
 #include "emulator/random.h"
 #include "emulator/shape.h"
 #include "emulator/voice.h"
@@ -63,11 +63,7 @@ void service_close(service *s, int code, const char *format, ...) {
   va_start(args, format);
   vsnprintf(s->close_reason, sizeof s->close_reason, format, args);
   va_end(args);
-  /* A name that was cut in the middle of a character: RFC 6455 section 5.5.1 wants UTF-8. */
-  if (utf8_valid((const uint8_t *)s->close_reason, strlen(s->close_reason))) return;
-  for (char *c = s->close_reason; *c; c++) {
-    if ((unsigned char)*c >= 0x80) *c = '?';
-  }
+  pjson_mend(s->close_reason); /* a close's reason is UTF-8 (RFC 6455 section 5.5.1) */
 }
 
 json_t *service_parse(service *s, const char *name, const char *text, size_t size) {

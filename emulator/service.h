@@ -30,8 +30,8 @@ typedef struct service_options {
   bool fast;                  /* answers come at once, not at the pace of speech */
   uint64_t seed;              /* of ids */
   uint64_t expires_ms;        /* when the session's credential ends, and the session with it; 0: never */
-  /* Judges a live session's setup before it is read, and may change it: 0, or the code and reason with which the session is
-   * closed. NULL: all may come in. */
+  /* Judges a live session's setup before it is read, and may change it: 0, or the code and reason with which the
+   * session is closed. NULL: all may come in. */
   int (*admit)(void *user, json_t *first, char reason[SETUP_REASON_MAX]);
   void *admit_user;
 } service_options;

@@ -51,8 +51,8 @@ static bool resource_allowed(const setup_backend *backend, const char *model) {
   return name_matches(resource, pattern);
 }
 
-/* Any model that has a model's name is there. On Vertex it is named with its project and location; with a key (express mode)
- * it may be without. */
+/* Any model that has a model's name is there. On Vertex it is named with its project and location; with a key (express
+ * mode) it may be without. */
 int setup_check_model(const setup_backend *backend, const char *method, const char *model,
                       char reason[SETUP_REASON_MAX]) {
   static const char *const gemini[] = {"models/*", "tunedModels/*", NULL};
@@ -64,17 +64,16 @@ int setup_check_model(const setup_backend *backend, const char *method, const ch
   const char *const *pattern = !backend->vertex ? gemini : backend->express ? express : vertex;
   while (*pattern && !name_matches(model, *pattern)) pattern++;
   if (!*pattern)
-    return refuse(
-        reason, 1008,
-        "%.120s is not found for API version %s, or is not supported for %s. Call ListModels to "
-        "see the list of available models and their supported methods.",
-        model, backend->version, method);
+    return refuse(reason, 1008,
+                  "%.120s is not found for API version %s, or is not supported for %s. Call ListModels to "
+                  "see the list of available models and their supported methods.",
+                  model, backend->version, method);
   if (resource_allowed(backend, model)) return 0;
-  return refuse(
-      reason, 1008,
-      "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/%.200s' (or it may not "
-      "exist).",
-      model);
+  return refuse(reason, 1008,
+                "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/%.200s' (or "
+                "it may not "
+                "exist).",
+                model);
 }
 
 /* Speech is the default; text and speech together are refused, and so is what a live session never answers in. */

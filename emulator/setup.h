@@ -14,7 +14,8 @@ typedef struct setup_backend {
   bool vertex;
   bool express;        /* Vertex with a key: models are named without a project */
   const char *version; /* of the API: "v1beta" */
-  const char *project, *location; /* Vertex: the only ones whose models may be used; NULL: any. They outlive the session */
+  const char *project,
+      *location; /* Vertex: the only ones whose models may be used; NULL: any. They outlive the session */
 } setup_backend;
 
 typedef struct setup {
@@ -34,8 +35,8 @@ typedef struct setup {
  */
 int setup_read(setup *s, const setup_backend *backend, json_t *message, char reason[SETUP_REASON_MAX]);
 void setup_deinit(setup *s);
-/* Whether `model` names a model of the backend; `method` is what it is wanted for, as in "bidiGenerateContent". 0 or a close
- * code. */
+/* Whether `model` names a model of the backend; `method` is what it is wanted for, as in "bidiGenerateContent". 0 or a
+ * close code. */
 int setup_check_model(const setup_backend *backend, const char *method, const char *model,
                       char reason[SETUP_REASON_MAX]);
 /* Checks function declarations: names present, valid and not repeated. 0 or a close code. */

@@ -12,8 +12,8 @@ enum { SHAPE_REASON_MAX = 512 };
  * words, as in: Invalid JSON payload received. Unknown name "foo" at 'setup': Cannot find field. */
 bool shape_check(json_t *message, const char *name, const char *api_version, char reason[SHAPE_REASON_MAX]);
 
-/* Whether a dotted path of proto names, as in generation_config.top_k, names a field below the shape `name`; not into lists,
- * maps or free-form JSON. */
+/* Whether a dotted path of proto names, as in generation_config.top_k, names a field below the shape `name`; not into
+ * lists, maps or free-form JSON. */
 bool shape_has_path(const char *name, const char *path);
 
 #define SHAPE_LIVE "BidiGenerateContentClientMessage" /* of a client, in a live session */

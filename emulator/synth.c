@@ -10,7 +10,7 @@ enum { STEPS_A_BEAT = 4, STEPS_A_BAR = 16, BLOCK = 256, HARMONICS = 4, BASS_OCTA
 
 #define TAU 6.283185307179586
 #define LOUDNESS 0.75f /* leaves room for everything at once */
-#define FADE 0.004 /* seconds in which a note comes up, so that it does not click */
+#define FADE 0.004     /* seconds in which a note comes up, so that it does not click */
 
 /* One note, as far as a block of frames needs it. */
 typedef struct note {
@@ -100,8 +100,7 @@ static void add_noise(float *out, size_t frames, uint64_t since, uint64_t step, 
 
 /* A kick on the beat, a snare on every other beat, a hat on what the density fills in. */
 static void add_drums(const synth *s, float *out, size_t frames, uint64_t since, uint64_t step) {
-  if (step % STEPS_A_BEAT == 0)
-    add_tone(out, frames, since, &(note){55, 0.5, 18, 1, 1}, 0, 0);
+  if (step % STEPS_A_BEAT == 0) add_tone(out, frames, since, &(note){55, 0.5, 18, 1, 1}, 0, 0);
   if (step % (2 * STEPS_A_BEAT) == STEPS_A_BEAT) add_noise(out, frames, since, step, 0.12, 30);
   if (chance(s->seed, step % STEPS_A_BAR) < s->density) add_noise(out, frames, since, step, 0.05, 90);
 }

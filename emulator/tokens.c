@@ -138,8 +138,9 @@ static int read_time(int64_t *ms, json_t *wanted, const char *field, const char 
   *ms = now_ms + after_ms;
   if (!*text) return 0;
   if (!timestamp_read(text, ms))
-    return refuse(reason, 400, "Invalid value at 'auth_token.%s' (type.googleapis.com/google.protobuf.Timestamp), \"%.60s\"",
-                  field, text);
+    return refuse(reason, 400,
+                  "Invalid value at 'auth_token.%s' (type.googleapis.com/google.protobuf.Timestamp), \"%.60s\"", field,
+                  text);
   if (*ms <= now_ms) return refuse(reason, 400, "%s must be in the future.", json_name);
   if (*ms > now_ms + EXPIRE_MOST_MS) return refuse(reason, 400, "%s must be less than 20 hours away.", json_name);
   return 0;
@@ -166,13 +167,13 @@ static int read_mask(token *one, const char *text, char reason[SETUP_REASON_MAX]
     size_t size = strcspn(text, ",");
     bool fine = snake_path(path, text, size);
     snprintf(inner, sizeof inner, "generation_config.%s", path);
-    const char *known = !fine                              ? NULL
+    const char *known = !fine                                ? NULL
                         : shape_has_path(SHAPE_SETUP, path)  ? path
                         : shape_has_path(SHAPE_SETUP, inner) ? inner
                                                              : NULL;
     if (!known || json_array_size(one->mask) == MASK_MAX)
-      return refuse(reason, 400, "Invalid field mask: \"%.*s\" is no field of the setup.", (int)(size < 100 ? size : 100),
-                    text);
+      return refuse(reason, 400, "Invalid field mask: \"%.*s\" is no field of the setup.",
+                    (int)(size < 100 ? size : 100), text);
     json_array_append_new(one->mask, json_string(known));
     if (!text[size]) return 0;
     text += size + 1;
@@ -215,9 +216,10 @@ int tokens_create(tokens *t, int64_t now_ms, json_t *wanted, char name[TOKEN_NAM
 int tokens_check(const tokens *t, int64_t now_ms, const char *name, char reason[SETUP_REASON_MAX]) {
   const token *one = find(t, name);
   if (!one)
-    return refuse(reason, 1008,
-                  "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-                  "valid authentication credential.");
+    return refuse(
+        reason, 1008,
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+        "valid authentication credential.");
   return one->expires_ms > now_ms ? 0 : refuse(reason, 1008, "Token has expired.");
 }
 

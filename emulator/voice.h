@@ -18,8 +18,8 @@ typedef struct voice_class {
 extern const voice_class voice_echo, voice_music, voice_replay;
 
 const service_options *service_options_of(const service *s);
-/* A client's message as JSON of the shape `name` (shape.h), for the caller to release; NULL closes the session with what
- * is wrong with it. */
+/* A client's message as JSON of the shape `name` (shape.h), for the caller to release; NULL closes the session with
+ * what is wrong with it. */
 json_t *service_parse(service *s, const char *name, const char *text, size_t size);
 /* Queues a message, pretty-printed as the service does; takes over `message` (NULL, when memory is out, closes with
  * 1011). */

@@ -21,7 +21,8 @@
 #define ASK(text) \
   "{\"clientContent\":{\"turns\":[{\"role\":\"user\",\"parts\":[{\"text\":\"" text "\"}]}],\"turnComplete\":true}}"
 
-static const service_options gemini = {0}, fast = {.fast = true}, vertex = {.backend = {.vertex = true, .express = true}};
+static const service_options gemini = {0}, fast = {.fast = true},
+                             vertex = {.backend = {.vertex = true, .express = true}};
 
 static int tokens(json_t *usage, const char *name) { return (int)json_integer_value(json_object_get(usage, name)); }
 

@@ -10,7 +10,8 @@
 #include "driver.h"
 
 #define SETUP "{\"setup\":{\"model\":\"models/lyria-realtime-exp\"}}"
-#define PROMPTS "{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"jazz\",\"weight\":1},{\"text\":\"piano\",\"weight\":0.5}]}}"
+#define PROMPTS \
+  "{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"jazz\",\"weight\":1},{\"text\":\"piano\",\"weight\":0.5}]}}"
 #define PLAY "{\"playbackControl\":\"PLAY\"}"
 #define INVALID "Request contains an invalid argument."
 #define SECOND (48000 * 2 * 2)
@@ -63,8 +64,9 @@ static void says_what_it_was_made_from(void **state) {
   assert_string_equal(json_string_value(driver_at(source, "clientContent.weightedPrompts.0.text")), "jazz");
   assert_true(json_number_value(driver_at(source, "clientContent.weightedPrompts.1.weight")) == 0.5);
   assert_null(json_object_get(source, "musicGenerationConfig"));
-  driver_send(&d, "{\"music_generation_config\":{\"bpm\":\"120\",\"scale\":\"C_MAJOR_A_MINOR\",\"top_k\":3,\"mute_bass\":true,"
-                  "\"temperature\":0.5,\"density\":null,\"musicGenerationMode\":2}}");
+  driver_send(
+      &d, "{\"music_generation_config\":{\"bpm\":\"120\",\"scale\":\"C_MAJOR_A_MINOR\",\"top_k\":3,\"mute_bass\":true,"
+          "\"temperature\":0.5,\"density\":null,\"musicGenerationMode\":2}}");
   driver_send(&d, "{\"client_content\":{\"weighted_prompts\":[{\"text\":\"drums\",\"weight\":2}]}}");
   chunk(&d);
   json_t *expected = json_loads("{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"drums\",\"weight\":2.0}]},"
@@ -103,12 +105,18 @@ static void is_deterministic_and_follows_the_config(void **state) {
   (void)state;
 #define CONFIG(...) "{\"musicGenerationConfig\":{" __VA_ARGS__ "}}"
   assert_same(true, first_chunk(NULL, NULL), first_chunk(CONFIG(), NULL));
-  static const char *const configs[] = {
-      CONFIG("\"bpm\":60"),         CONFIG("\"bpm\":200"),        CONFIG("\"density\":1"),
-      CONFIG("\"brightness\":0.9"), CONFIG("\"guidance\":0"),     CONFIG("\"temperature\":0"),
-      CONFIG("\"seed\":5"),         CONFIG("\"muteBass\":true"),  CONFIG("\"muteDrums\":true"),
-      CONFIG("\"onlyBassAndDrums\":true"),                        CONFIG("\"scale\":\"B_MAJOR_A_FLAT_MINOR\""),
-      CONFIG("\"scale\":1")};
+  static const char *const configs[] = {CONFIG("\"bpm\":60"),
+                                        CONFIG("\"bpm\":200"),
+                                        CONFIG("\"density\":1"),
+                                        CONFIG("\"brightness\":0.9"),
+                                        CONFIG("\"guidance\":0"),
+                                        CONFIG("\"temperature\":0"),
+                                        CONFIG("\"seed\":5"),
+                                        CONFIG("\"muteBass\":true"),
+                                        CONFIG("\"muteDrums\":true"),
+                                        CONFIG("\"onlyBassAndDrums\":true"),
+                                        CONFIG("\"scale\":\"B_MAJOR_A_FLAT_MINOR\""),
+                                        CONFIG("\"scale\":1")};
   for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
     assert_same(false, first_chunk(NULL, NULL), first_chunk(configs[i], NULL));
   }
@@ -160,9 +168,10 @@ static void filters_a_prompt(void **state) {
   assert_non_null(driver_at(d.message, "filteredPrompt.filteredReason"));
   driver_send(&d, PLAY);
   chunk(&d);
-  assert_string_equal(json_string_value(driver_at(
-                          d.message, "serverContent.audioChunks.0.sourceMetadata.clientContent.weightedPrompts.0.text")),
-                      "jazz");
+  assert_string_equal(
+      json_string_value(
+          driver_at(d.message, "serverContent.audioChunks.0.sourceMetadata.clientContent.weightedPrompts.0.text")),
+      "jazz");
   driver_send(&d, "{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"forbidden\",\"weight\":1}]}}");
   assert_non_null(driver_expect(&d, "filteredPrompt"));
   driver_expect_nothing(&d, 60000);
@@ -182,7 +191,8 @@ static void refuses_in_the_services_words(void **state) {
       {true, PLAY, 1007, "setup must be the first message and only the first."},
       {true, "{\"setup\":{}}", 1007, INVALID},
       {true, "{\"setup\":{\"model\":\"lyria\"}}", 1008,
-       "lyria is not found for API version v1beta, or is not supported for bidiGenerateMusic. Call ListModels to see the "
+       "lyria is not found for API version v1beta, or is not supported for bidiGenerateMusic. Call ListModels to see "
+       "the "
        "list of available models and their supported methods."},
       {true, "{\"setup\":{\"model\":\"models/m\",\"tools\":[]}}", 1007,
        "Invalid JSON payload received. Unknown name \"tools\" at 'setup': Cannot find field."},

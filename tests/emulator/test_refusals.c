@@ -107,7 +107,8 @@ static void refuses_in_the_services_words(void **state) {
   }
 }
 
-/* With a bearer a model is named with its project and location, of those that may be used; with a key it need not be. */
+/* With a bearer a model is named with its project and location, of those that may be used; with a key it need not be.
+ */
 static void vertex_wants_a_project(void **state) {
   (void)state;
   static const struct {
@@ -115,11 +116,13 @@ static void vertex_wants_a_project(void **state) {
     const char *project, *location, *model, *reason; /* NULL: taken */
   } cases[] = {
 #define NAME "projects/p/locations/us-central1/publishers/google/models/m"
-#define NOT_FOUND(model) \
-  model " is not found for API version v1, or is not supported for bidiGenerateContent. Call ListModels to see the list of " \
+#define NOT_FOUND(model)                                                                                             \
+  model " is not found for API version v1, or is not supported for bidiGenerateContent. Call ListModels to see the " \
+        "list of "                                                                                                   \
         "available models and their supported methods."
-#define DENIED \
-  "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/" NAME "' (or it may not exist)."
+#define DENIED                                                                                      \
+  "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/" NAME \
+  "' (or it may not exist)."
       {false, NULL, NULL, NAME, NULL},
       {false, NULL, NULL, "projects/p/locations/l/endpoints/1", NULL},
       {false, NULL, NULL, "publishers/google/models/m", NOT_FOUND("publishers/google/models/m")},
@@ -136,9 +139,11 @@ static void vertex_wants_a_project(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     driver d;
     char text[256];
-    const service_options options = {
-        .backend = {.vertex = true, .express = cases[i].express, .version = "v1", .project = cases[i].project,
-                    .location = cases[i].location}};
+    const service_options options = {.backend = {.vertex = true,
+                                                 .express = cases[i].express,
+                                                 .version = "v1",
+                                                 .project = cases[i].project,
+                                                 .location = cases[i].location}};
     snprintf(text, sizeof text, "{\"setup\":{\"model\":\"%s\"}}", cases[i].model);
     driver_open(&d, &options, cases[i].reason ? NULL : text);
     if (cases[i].reason) {
@@ -241,12 +246,9 @@ static void takes_what_the_sdk_sends(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refuses_in_the_services_words),
-      cmocka_unit_test(vertex_wants_a_project),
-      cmocka_unit_test(takes_either_spelling_and_null),
-      cmocka_unit_test(reason_stays_utf8),
-      cmocka_unit_test(one_that_does_not_read_is_closed),
-      cmocka_unit_test(takes_what_the_sdk_sends),
+      cmocka_unit_test(refuses_in_the_services_words),    cmocka_unit_test(vertex_wants_a_project),
+      cmocka_unit_test(takes_either_spelling_and_null),   cmocka_unit_test(reason_stays_utf8),
+      cmocka_unit_test(one_that_does_not_read_is_closed), cmocka_unit_test(takes_what_the_sdk_sends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,8 @@ static void makes_tokens(void **state) {
   char name[64];
   mint(name, "{}");
   mint(name, "");
-  mint(name, "{\"uses\":2,\"expireTime\":\"2026-01-01T01:00:00Z\",\"bidiGenerateContentSetup\":{\"model\":\"models/m\"}}");
+  mint(name,
+       "{\"uses\":2,\"expireTime\":\"2026-01-01T01:00:00Z\",\"bidiGenerateContentSetup\":{\"model\":\"models/m\"}}");
   json_t *answer = ask(&c, "POST //prefix/v1alpha/auth_tokens?key=k", "", "{}");
   assert_int_equal(c.status, 200);
   json_decref(answer);
@@ -105,6 +106,9 @@ static void refuses_tokens(void **state) {
   expect_refusal(MINT, KEY_HEADER, "{", 400, "INVALID_ARGUMENT", "Invalid JSON payload received.");
   expect_refusal(MINT, KEY_HEADER, "{\"use\":1}", 400, "INVALID_ARGUMENT",
                  "Invalid JSON payload received. Unknown name \"use\": Cannot find field.");
+  snprintf(long_body, sizeof long_body, "{\"a");
+  for (int i = 0; i < 99; i++) strcat(long_body, "\xC3\xA9");
+  expect_refusal(MINT, KEY_HEADER, strcat(long_body, "\":1}"), 400, "INVALID_ARGUMENT", "Unknown name \"a??");
   expect_refusal(MINT, KEY_HEADER, "{\"uses\":-1}", 400, "INVALID_ARGUMENT", "uses");
   expect_refusal(MINT, KEY_HEADER, "{\"expireTime\":\"2026-01-02T00:00:00Z\"}", 400, "INVALID_ARGUMENT", "20 hours");
   expect_refusal("POST /v1beta/auth_tokens", KEY_HEADER, "{}", 404, "NOT_FOUND", "");
@@ -117,8 +121,9 @@ static void refuses_tokens(void **state) {
 /* A request in single bytes, and a chunked body. */
 static void pieces_do_not_matter(void **state) {
   (void)state;
-  static const char request[] = "POST /v1alpha/auth_tokens HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" KEY_HEADER
-                                "\r\n5\r\n{\"use\r\n4\r\ns\":2\r\n1\r\n}\r\n0\r\n\r\n";
+  static const char request[] =
+      "POST /v1alpha/auth_tokens HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" KEY_HEADER
+      "\r\n5\r\n{\"use\r\n4\r\ns\":2\r\n1\r\n}\r\n0\r\n\r\n";
   client c;
   client_begin(&c, emulator_port(running), NULL, "");
   for (const char *at = request; *at; at++) client_write(&c, at, 1);
@@ -157,7 +162,8 @@ static void a_token_opens_a_session(void **state) {
   char name[64], path[256];
   client c;
   for (int i = 0; i < 3; i++) {
-    mint(name, "{\"bidiGenerateContentSetup\":{\"model\":\"models/m\",\"generationConfig\":{\"responseModalities\":[\"TEXT\"]}},"
+    mint(name, "{\"bidiGenerateContentSetup\":{\"model\":\"models/"
+               "m\",\"generationConfig\":{\"responseModalities\":[\"TEXT\"]}},"
                "\"fieldMask\":\"model,generationConfig.responseModalities\"}");
     snprintf(path, sizeof path, CONSTRAINED "?access_token=%s", name);
     open_twice(&c, i < 2 ? CONSTRAINED : path, i < 2 ? TOKEN_HEADER : "", name, i == 1);
@@ -191,8 +197,8 @@ static void a_token_opens_nothing_else(void **state) {
   open_with(&c, CONSTRAINED, "x-goog-api-key: ", "k");
   assert_int_equal(c.status, 403);
   client_close(&c);
-  open_with(&c, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained", TOKEN_HEADER,
-            name);
+  open_with(&c, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained",
+            TOKEN_HEADER, name);
   assert_int_equal(c.status, 404);
   client_close(&c);
 }
@@ -257,8 +263,9 @@ static void expect_oauth_error(json_t *answer, const client *c, const char *erro
 /* An assertion whose signature nobody looks at. */
 static json_t *assert_jwt(client *c, const char *issuer, long long issued_s, long long expires_s) {
   char claims[512], body[2048];
-  snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"aud\":\"https://oauth2.googleapis.com/token\",\"iat\":%lld,\"exp\":%lld}",
-           issuer, issued_s, expires_s);
+  snprintf(claims, sizeof claims,
+           "{\"iss\":\"%s\",\"aud\":\"https://oauth2.googleapis.com/token\",\"iat\":%lld,\"exp\":%lld}", issuer,
+           issued_s, expires_s);
   json_t *encoded = pjson_base64((const uint8_t *)claims, strlen(claims));
   snprintf(body, sizeof body, "%s&assertion=eyJhbGciOiJSUzI1NiJ9.%.*s.c2ln", JWT_BEARER,
            (int)strcspn(json_string_value(encoded), "="), json_string_value(encoded));
@@ -328,9 +335,16 @@ static void gives_no_credentials_unasked(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
   const struct CMUnitTest tests[] = {
-      TEST(makes_tokens),          TEST(refuses_tokens),  TEST(pieces_do_not_matter), TEST(a_token_opens_a_session),
-      TEST(a_token_opens_nothing_else), TEST(a_token_expires), TEST(makes_music),          TEST(grants_access_tokens),
-      TEST(is_a_metadata_server),  TEST(gives_no_credentials_unasked),
+      TEST(makes_tokens),
+      TEST(refuses_tokens),
+      TEST(pieces_do_not_matter),
+      TEST(a_token_opens_a_session),
+      TEST(a_token_opens_nothing_else),
+      TEST(a_token_expires),
+      TEST(makes_music),
+      TEST(grants_access_tokens),
+      TEST(is_a_metadata_server),
+      TEST(gives_no_credentials_unasked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

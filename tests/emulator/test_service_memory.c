@@ -74,10 +74,10 @@ static bool converse(void) {
 
 /* The same for music: a few chunks. */
 static bool play(void) {
-  const char *const messages[] = {
-      "{\"setup\":{\"model\":\"models/m\"}}",
-      "{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"a forbidden one\",\"weight\":1},{\"text\":\"a\",\"weight\":1}]}}",
-      "{\"musicGenerationConfig\":{\"bpm\":90}}", "{\"playbackControl\":\"PLAY\"}"};
+  const char *const messages[] = {"{\"setup\":{\"model\":\"models/m\"}}",
+                                  "{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"a forbidden "
+                                  "one\",\"weight\":1},{\"text\":\"a\",\"weight\":1}]}}",
+                                  "{\"musicGenerationConfig\":{\"bpm\":90}}", "{\"playbackControl\":\"PLAY\"}"};
   service *s = service_new(&(service_options){.backend.version = "v1beta", .music = true, .fast = true});
   service_action action;
   bool open = s != NULL;

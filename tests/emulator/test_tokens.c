@@ -86,9 +86,10 @@ static void expires(void **state) {
   assert_null(admit(NOW + 30 * MINUTE, name, "{\"sessionResumption\":{\"handle\":\"h\"}}"));
   assert_string_equal(reason, "Token has expired.");
   assert_int_equal(tokens_expiry_ms(store, name), NOW + 30 * MINUTE);
-  assert_int_equal(create("{\"expireTime\":\"2026-01-01T00:05:00Z\",\"new_session_expire_time\":\"2026-01-01T01:02:00+01:00\"}",
-                          name),
-                   0);
+  assert_int_equal(
+      create("{\"expireTime\":\"2026-01-01T00:05:00Z\",\"new_session_expire_time\":\"2026-01-01T01:02:00+01:00\"}",
+             name),
+      0);
   assert_int_equal(tokens_check(store, NOW + 5 * MINUTE - 1, name, reason), 0);
   assert_int_equal(tokens_check(store, NOW + 5 * MINUTE, name, reason), 1008);
   assert_non_null(admit(NOW + 2 * MINUTE - 1, name, "{}"));
@@ -119,11 +120,11 @@ static void refuses_what_cannot_be(void **state) {
   }
 }
 
-#define CONSTRAINTS                                                                                              \
-  "\"bidiGenerateContentSetup\":{\"model\":\"models/locked\",\"generationConfig\":{\"temperature\":0.5,"         \
+#define CONSTRAINTS                                                                                      \
+  "\"bidiGenerateContentSetup\":{\"model\":\"models/locked\",\"generationConfig\":{\"temperature\":0.5," \
   "\"responseModalities\":[\"TEXT\"]},\"systemInstruction\":{\"parts\":[{\"text\":\"ours\"}]}}"
-#define CLIENT                                                                                                   \
-  "{\"model\":\"models/mine\",\"generation_config\":{\"temperature\":2,\"top_k\":9},\"tools\":[{}],"             \
+#define CLIENT                                                                                       \
+  "{\"model\":\"models/mine\",\"generation_config\":{\"temperature\":2,\"top_k\":9},\"tools\":[{}]," \
   "\"systemInstruction\":{\"parts\":[{\"text\":\"mine\"}],\"role\":\"user\"}}"
 
 static void locks_fields(void **state) {
@@ -149,7 +150,8 @@ static void locks_fields(void **state) {
       {"{\"uses\":0,\"fieldMask\":\"temperature,tools,output_audio_transcription\"}",
        "{\"generation_config\":{\"top_k\":9},\"model\":\"models/mine\",\"systemInstruction\":{\"parts\":[{\"text\":"
        "\"mine\"}],\"role\":\"user\"}}"},
-      {"{\"uses\":0,\"bidiGenerateContentSetup\":{\"realtimeInputConfig\":{\"turnCoverage\":\"TURN_INCLUDES_ALL_INPUT\"}},"
+      {"{\"uses\":0,\"bidiGenerateContentSetup\":{\"realtimeInputConfig\":{\"turnCoverage\":\"TURN_INCLUDES_ALL_"
+       "INPUT\"}},"
        "\"fieldMask\":\"realtimeInputConfig.turnCoverage,tools\"}",
        "{\"generation_config\":{\"temperature\":2,\"top_k\":9},\"model\":\"models/mine\",\"realtime_input_config\":{"
        "\"turn_coverage\":\"TURN_INCLUDES_ALL_INPUT\"},\"systemInstruction\":{\"parts\":[{\"text\":\"mine\"}],\"role\":"
@@ -189,10 +191,20 @@ static void reads_timestamps(void **state) {
               {"2025-12-31T23:00:00-01:00", NOW},
               {"2024-02-29T12:00:00Z", INT64_C(1709208000000)},
               {"2000-03-01T00:00:00Z", INT64_C(951868800000)}};
-  static const char *const wrong[] = {"", "now", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z",
-                                      "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",
-                                      "2026-01-01T00:00:60Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00Zx",
-                                      "2026-01-01T00:00:00+1:00", "2026-1-01T00:00:00Z", "2026-01-01 00:00:00Z"};
+  static const char *const wrong[] = {"",
+                                      "now",
+                                      "2026-01-01",
+                                      "2026-01-01T00:00:00",
+                                      "2026-13-01T00:00:00Z",
+                                      "2026-02-29T00:00:00Z",
+                                      "2026-01-01T24:00:00Z",
+                                      "2026-01-01T00:60:00Z",
+                                      "2026-01-01T00:00:60Z",
+                                      "2026-01-01T00:00:00.Z",
+                                      "2026-01-01T00:00:00Zx",
+                                      "2026-01-01T00:00:00+1:00",
+                                      "2026-1-01T00:00:00Z",
+                                      "2026-01-01 00:00:00Z"};
   int64_t ms;
   for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
     if (!timestamp_read(fine[i].text, &ms)) fail_msg("%s", fine[i].text);
@@ -234,10 +246,14 @@ static void a_session_is_set_up_as_the_token_says(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_store, free_store)
   const struct CMUnitTest tests[] = {
-      TEST(serves_once_by_default), TEST(serves_as_often_as_it_says),
-      TEST(expires),                TEST(refuses_what_cannot_be),
-      TEST(locks_fields),           TEST(keeps_so_many_and_no_more),
-      TEST(reads_timestamps),       TEST(a_session_is_set_up_as_the_token_says),
+      TEST(serves_once_by_default),
+      TEST(serves_as_often_as_it_says),
+      TEST(expires),
+      TEST(refuses_what_cannot_be),
+      TEST(locks_fields),
+      TEST(keeps_so_many_and_no_more),
+      TEST(reads_timestamps),
+      TEST(a_session_is_set_up_as_the_token_says),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
