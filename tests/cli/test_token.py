@@ -1,8 +1,10 @@
 """`token` against the emulator: what it prints, and what the tokens then open and hold."""
+import json
 import pathlib
 import tempfile
 import time
 import unittest
+import urllib.request
 
 from command import Case, emulator, json_lines, run
 
@@ -69,6 +71,19 @@ class Token(Case):
     def test_emulator(self):
         self.assertRegex(self.check(run("token", "--emulator"), 0, "one session").stdout,
                          r"^auth_tokens/\w+\n$")
+
+    def test_credentials_of_the_emulator(self):
+        """--credentials: the token endpoint is there; --project and --location: whose models may be used."""
+        with emulator("--plain", "--credentials", "--project", "p", "--location", "l", "--fast", "--no-speech") as service:
+            grant = b"grant_type=refresh_token&refresh_token=r"
+            with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/token", grant, timeout=20) as answer:
+                access = json.load(answer)["access_token"]
+            bearer = self.folder / "access"
+            bearer.write_text(access)
+            vertex = ["chat", "--text", "--backend", "vertex", "--access-token-file", bearer, "--base-url", service.url,
+                      "--location", "l", "Hello"]
+            self.assertIn("Hello", self.check(run(*vertex, "--project", "p"), 0).stdout)
+            self.check(run(*vertex, "--project", "other"), 4, "denied on resource")
 
     def test_refusals(self):
         for span in ("", "soon", "-5", "0", "1d", "20h1s", "5 m", "99999999999"):
