@@ -85,8 +85,36 @@ static void prepared(uv_prepare_t *prepare) { end_turn(prepare->data); }
 
 /* ---- life ---- */
 
+/* What net_loop_new waits for: `failed` is 0 or an error of libuv. */
+typedef struct birth {
+  net_loop *loop;
+  uv_sem_t over;
+  int failed;
+} birth;
+
+/* On the loop's own thread: libuv may give a loop an io_uring, whose end interrupts the system calls of the thread that
+ * began it (EINTR); that must not be one of the host's. */
+static int make(net_loop *loop) {
+  int failed = uv_loop_init(&loop->uv);
+  if (failed) return failed;
+  failed = uv_async_init(&loop->uv, &loop->wake, woken);
+  if (failed) {
+    uv_loop_close(&loop->uv);
+    return failed;
+  }
+  uv_prepare_init(&loop->uv, &loop->prepare);
+  uv_prepare_start(&loop->prepare, prepared);
+  uv_unref((uv_handle_t *)&loop->prepare);
+  loop->wake.data = loop->prepare.data = loop;
+  return 0;
+}
+
 static void *run(void *argument) {
-  net_loop *loop = argument;
+  birth *b = argument;
+  net_loop *loop = b->loop;
+  int failed = b->failed = make(loop);
+  uv_sem_post(&b->over);
+  if (failed) return NULL;
   current = loop;
   do uv_run(&loop->uv, UV_RUN_DEFAULT);
   while (run_tasks(loop) || end_turn(loop) || uv_loop_alive(&loop->uv));
@@ -96,15 +124,19 @@ static void *run(void *argument) {
   return NULL;
 }
 
-/* Undoes what net_loop_new did, when no thread runs. */
-static void unmake(net_loop *loop, bool handles) {
-  if (handles) {
-    uv_close((uv_handle_t *)&loop->prepare, NULL);
-    uv_close((uv_handle_t *)&loop->wake, NULL);
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
-  }
-  uv_loop_close(&loop->uv);
-  mem_free(loop);
+/* Starts the thread and waits for its loop. */
+static genai_status start(net_loop *loop, genai_error *error) {
+  birth b = {.loop = loop};
+  int failed = uv_sem_init(&b.over, 0);
+  if (failed) return net_error_uv(error, GENAI_ERROR_SYSTEM, failed, "The I/O loop could not be made");
+  failed = net_thread_start(&loop->thread, run, &b);
+  if (!failed) uv_sem_wait(&b.over);
+  uv_sem_destroy(&b.over);
+  if (failed)
+    return net_error_uv(error, GENAI_ERROR_SYSTEM, uv_translate_sys_error(failed), "The I/O thread could not be started");
+  if (!b.failed) return GENAI_OK;
+  pthread_join(loop->thread, NULL);
+  return net_error_uv(error, GENAI_ERROR_SYSTEM, b.failed, "The I/O loop could not be made");
 }
 
 genai_status net_loop_new(net_loop **out, genai_error *error) {
@@ -113,25 +145,10 @@ genai_status net_loop_new(net_loop **out, genai_error *error) {
   if (!loop) return error_memory(error);
   memset(loop, 0, offsetof(net_loop, random)); /* the scratch memory becomes real only when it is used */
   loop->turns_tail = &loop->turns;
-  int failed = uv_loop_init(&loop->uv);
-  if (failed) {
+  genai_status status = start(loop, error);
+  if (status != GENAI_OK) {
     mem_free(loop);
-    return net_error_uv(error, GENAI_ERROR_SYSTEM, failed, "The I/O loop could not be made");
-  }
-  failed = uv_async_init(&loop->uv, &loop->wake, woken);
-  if (failed) {
-    unmake(loop, false);
-    return net_error_uv(error, GENAI_ERROR_SYSTEM, failed, "The I/O loop could not be made");
-  }
-  uv_prepare_init(&loop->uv, &loop->prepare);
-  uv_prepare_start(&loop->prepare, prepared);
-  uv_unref((uv_handle_t *)&loop->prepare);
-  loop->wake.data = loop->prepare.data = loop;
-  failed = net_thread_start(&loop->thread, run, loop);
-  if (failed) {
-    unmake(loop, true);
-    return net_error_uv(error, GENAI_ERROR_SYSTEM, uv_translate_sys_error(failed),
-                        "The I/O thread could not be started");
+    return status;
   }
   net_resolver_hold();
   *out = loop;
