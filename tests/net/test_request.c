@@ -149,7 +149,7 @@ static void abort_means_silence(void **state) {
   (void)state;
   script s = {.wait = true};
   peer *p = peer_new(serve, &s, NULL);
-  run r = {.done = GATE_INIT, .params = {.target = {"127.0.0.1", peer_port(p), NULL, NULL}, .method = "GET", .path = "/", .keep = 1, .timeout_ms = 9000}};
+  run r = {.done = GATE_INIT, .params = {.target = {.host = "127.0.0.1", .port = peer_port(p)}, .method = "GET", .path = "/", .keep = 1, .timeout_ms = 9000}};
   assert_int_equal(net_loop_new(&r.loop, NULL), GENAI_OK);
   rig_on_loop(r.loop, start, &r);
   rig_on_loop(r.loop, give_up, &r);
