@@ -14,12 +14,12 @@ if (!speechFile) {
 const ai = new GoogleGenAI({ apiKey: 'any-key-will-do', httpOptions: { baseUrl } });
 
 // A session whose messages are awaited one by one, as the SDK only calls back.
-async function connect(config) {
+async function connect(config, client = ai) {
   const messages = [], waiting = [];
   let closed, failed;
   const wake = () => waiting.splice(0).forEach(resolve => resolve());
   const ended = new Promise(resolve => { closed = event => { resolve(event); failed ??= `closed: ${event.code} ${event.reason}`; wake(); }; });
-  const session = await ai.live.connect({
+  const session = await client.live.connect({
     model: 'gemini-3.8-live',
     config,
     callbacks: {
@@ -127,8 +127,59 @@ async function toolCall() {
   return `${call.name}(${JSON.stringify(call.args)}), "${answer.trim()}"`;
 }
 
+const alpha = apiKey => new GoogleGenAI({ apiKey, httpOptions: { baseUrl, apiVersion: 'v1alpha' } });
+
+// A token for one session, bound to text; the session asks for sound and is given what the token says.
+async function token() {
+  const made = await alpha('any-key-will-do').authTokens.create({ config: {
+    uses: 1,
+    liveConnectConstraints: { model: 'gemini-3.8-live', config: { responseModalities: [Modality.TEXT], temperature: 0.5 } },
+    lockAdditionalFields: ['topK'],
+  } });
+  assert.match(made.name, /^auth_tokens\/./);
+  const { session, turn, close } = await connect({ responseModalities: [Modality.AUDIO] }, alpha(made.name));
+  session.sendClientContent({ turns: 'Where is the library?' });
+  const answer = said(await turn());
+  assert.notEqual(answer, '', 'no text came back: the token did not bind the session');
+  await close();
+  await assert.rejects(connect({}, alpha(made.name)), /1008/, 'the token opened a second session');
+  return `one session, "${answer.trim()}"`;
+}
+
+async function music() {
+  const chunks = [], filtered = [];
+  let enough, failed;
+  const played = new Promise((resolve, reject) => { enough = resolve; failed = reject; });
+  const session = await alpha('any-key-will-do').live.music.connect({
+    model: 'models/lyria-realtime-exp',
+    callbacks: {
+      onmessage: message => {
+        chunks.push(...message.serverContent?.audioChunks ?? []);
+        if (message.filteredPrompt) filtered.push(message.filteredPrompt.text);
+        if (chunks.length >= 2) enough();
+      },
+      onclose: event => failed(new Error(`closed: ${event.code} ${event.reason}`)),
+    },
+  });
+  const late = setTimeout(() => failed(new Error(`nothing came for ${ANSWER_MS} ms`)), ANSWER_MS);
+  await session.setWeightedPrompts({ weightedPrompts: [{ text: 'jazz', weight: 1 }, { text: 'a forbidden song', weight: 0.5 }] });
+  await session.setMusicGenerationConfig({ musicGenerationConfig: { bpm: 120, scale: 'C_MAJOR_A_MINOR' } });
+  session.play();
+  await played;
+  clearTimeout(late);
+  session.pause();
+  session.stop();
+  session.close();
+  assert.equal(chunks[0].mimeType, 'audio/l16;rate=48000;channels=2');
+  assert.equal(chunks[0].sourceMetadata.musicGenerationConfig.bpm, 120);
+  assert.deepEqual(filtered, ['a forbidden song']);
+  const bytes = chunks.reduce((sum, chunk) => sum + Buffer.from(chunk.data, 'base64').length, 0);
+  assert.ok(bytes > 48000 * 4, `${bytes} bytes of music came`);
+  return `${(bytes / 48000 / 4).toFixed(2)} s of music`;
+}
+
 let failures = 0;
-for (const conversation of [audio, text, toolCall]) {
+for (const conversation of [audio, text, toolCall, token, music]) {
   try {
     console.log(`ok   ${conversation.name}: ${await conversation()}`);
   } catch (error) {

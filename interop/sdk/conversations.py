@@ -96,15 +96,66 @@ async def tool_call(client, _):
     return f"{call.name}({call.args}), \"{answer.strip()}\""
 
 
+def alpha(base_url, key):
+    return genai.Client(api_key=key, vertexai=False, http_options=types.HttpOptions(base_url=base_url, api_version="v1alpha"))
+
+
+async def token(base_url, _):
+    """A token for one session, bound to text; the session asks for sound and is given what the token says."""
+    server = alpha(base_url, "any-key-will-do")  # a client that nobody holds is closed at once
+    made = server.auth_tokens.create(config={
+        "uses": 1, "live_connect_constraints": {"model": MODEL, "config": {"response_modalities": ["TEXT"], "temperature": 0.5}},
+        "lock_additional_fields": ["top_k"]})
+    assert made.name.startswith("auth_tokens/"), made.name
+    device = alpha(base_url, made.name)
+    async with device.aio.live.connect(model=MODEL, config={"response_modalities": ["AUDIO"]}) as session:
+        await session.send_client_content(turns={"role": "user", "parts": [{"text": "Where is the library?"}]})
+        answer = said(await turn(session))
+    assert answer, "no text came back: the token did not bind the session"
+    try:
+        async with device.aio.live.connect(model=MODEL, config={}):
+            raise AssertionError("the token opened a second session")
+    except genai.errors.APIError as refusal:
+        assert refusal.code == 1008, refusal
+    return f"one session, \"{answer.strip()}\""
+
+
+async def music(base_url, _):
+    chunks, filtered = [], []
+    client = alpha(base_url, "any-key-will-do")
+    async with client.aio.live.music.connect(model="models/lyria-realtime-exp") as session:
+        await session.set_weighted_prompts(prompts=[types.WeightedPrompt(text="jazz", weight=1),
+                                                    types.WeightedPrompt(text="a forbidden song", weight=0.5)])
+        await session.set_music_generation_config(
+            config=types.LiveMusicGenerationConfig(bpm=120, scale=types.Scale.C_MAJOR_A_MINOR))
+        await session.play()
+        async for message in session.receive():
+            if message.filtered_prompt:
+                filtered.append(message.filtered_prompt.text)
+            if message.server_content:
+                chunks += message.server_content.audio_chunks or []
+            if len(chunks) >= 2:
+                break
+        await session.pause()
+        await session.stop()
+    assert chunks[0].mime_type == "audio/l16;rate=48000;channels=2", chunks[0].mime_type
+    assert chunks[0].source_metadata.music_generation_config.bpm == 120, chunks[0].source_metadata
+    assert filtered == ["a forbidden song"], filtered
+    size = sum(len(chunk.data) for chunk in chunks)
+    assert size > 48000 * 4, f"{size} bytes of music came"
+    return f"{size / 48000 / 4:.2f} s of music"
+
+
 async def main():
     if len(sys.argv) != 3:
         sys.exit("usage: conversations.py BASE_URL SPEECH.wav")
     base_url, speech = sys.argv[1:]
     client = genai.Client(api_key="any-key-will-do", vertexai=False, http_options=types.HttpOptions(base_url=base_url))
     failures = 0
-    for conversation in (audio, text, tool_call):
+    for conversation in (audio, text, tool_call, token, music):
+        place = base_url if conversation in (token, music) else client
         try:
-            print(f"ok   {conversation.__name__}: {await asyncio.wait_for(conversation(client, speech), ANSWER_S)}")
+            print(f"ok   {conversation.__name__}: {await asyncio.wait_for(conversation(place, speech), ANSWER_S)}")
         except Exception as error:  # whatever the SDK or a check throws
             failures += 1
             print(f"FAIL {conversation.__name__}: {type(error).__name__}: {error}")
