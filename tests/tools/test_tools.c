@@ -164,8 +164,9 @@ static void slow_functions_are_answered_for(void **state) {
   call(&x, "1", "stubborn", "{}");
   call(&x, "2", "upper", "{}"); /* waits behind it: overdue too, or just not yet */
   fake_wait_sent(x.f, 3);
-  assert_non_null(strstr(x.f->sent[1], "did not answer in time"));
-  assert_non_null(strstr(x.f->sent[2], "\"id\":\"2\""));
+  bool together = strstr(x.f->sent[1], "\"id\":\"2\"") != NULL; /* found overdue in one look, the later one is answered first */
+  assert_non_null(strstr(x.f->sent[together ? 2 : 1], "did not answer in time"));
+  assert_non_null(strstr(x.f->sent[together ? 1 : 2], "\"id\":\"2\""));
   uv_sem_wait(&entered);
   uv_sem_wait(&leave);
   assert_int_equal(late_status, GENAI_ERROR_CANCELLED);
