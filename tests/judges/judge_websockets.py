@@ -1,6 +1,7 @@
 """python3-websockets as the peer of our frames, as server and as client."""
 
 import asyncio
+import contextlib
 import sys
 from http import HTTPStatus
 
@@ -74,8 +75,12 @@ async def judge_dials(pipe, options, says, function):
     process = await start(pipe, *options, "server", "0")
     try:
         port = int(await process.stdout.readline())
-        async with connect(f"ws://127.0.0.1:{port}/path", **LIMITS) as ws:
+        ws = await connect(f"ws://127.0.0.1:{port}/path", **LIMITS)
+        try:
             await function(Peer(ws))
+        finally:
+            with contextlib.suppress(ConnectionClosed):  # where the function cut the connection
+                await ws.close()
     finally:
         printed, status = await finish(process)
     verdict(printed, status, says)
