@@ -152,14 +152,15 @@ static bool on_message(void *user, ws_opcode opcode, const uint8_t *data, size_t
   }
   if (!s->ws) return false;
   uv_mutex_lock(&s->mutex);
-  bool full = s->inbox.bytes + s->gathered.bytes > s->client->options.inbox_max;
+  size_t waiting = s->inbox.bytes + s->gathered.bytes;
+  bool full = waiting > s->client->options.inbox_max;
   s->stalled = full;
   uv_mutex_unlock(&s->mutex);
   if (!full) return true;
   inbox_item *event = inbox_item_event(GENAI_LIVE_EVENT_STALLED, "The inbox is full; reading pauses until messages are received.");
   if (event) gather(s, event);
   session_paused(&s->mind, true, now(s));
-  client_log(s->client, GENAI_LOG_WARNING, "Reading pauses: the application has not received %zu bytes yet.", s->gathered.bytes);
+  client_log(s->client, GENAI_LOG_WARNING, "Reading pauses: the application has not received %zu bytes yet.", waiting);
   return false;
 }
 
@@ -296,7 +297,6 @@ static void run(net_task *task) {
   genai_live_session *s = (genai_live_session *)((char *)task - offsetof(genai_live_session, task));
   if (!s->started) begin(s);
   uv_mutex_lock(&s->mutex);
-  s->posted = false;
   if (s->outbox.head) {
     *s->sending.tail = s->outbox.head;
     s->sending.tail = s->outbox.tail;
@@ -306,6 +306,7 @@ static void run(net_task *task) {
   bool resume = s->stalled && s->inbox.bytes <= s->client->options.inbox_max / 2;
   if (resume) s->stalled = false;
   bool done = s->release_wanted && s->ended && !s->calls;
+  s->posted = done; /* a last run is followed by none: genai_live_free may just be about to post */
   uv_mutex_unlock(&s->mutex);
   if (resume && s->ws) {
     session_paused(&s->mind, false, now(s));

@@ -136,6 +136,21 @@ static void started_is_freed(void **state) {
   end(&r);
 }
 
+/* The session's own end and its free come at the same moment. */
+static void freed_as_it_fails(void **state) {
+  enum { ROUNDS = 500 };
+  (void)state;
+  for (int i = 0, rounds = talk_scaled_down(ROUNDS); i < rounds; i++) {
+    talk t;
+    int before = gate_count(&odd_slow_reached);
+    talk_init_at(&t, NULL, "http", "slow.test", i + 1, NULL); /* lookups of the same name and port would share one */
+    assert_int_equal(genai_live_start(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL), GENAI_OK);
+    assert_true(gate_wait(&odd_slow_reached, before + 1));
+    gate_open(&odd_slow_go);
+    talk_deinit(&t);
+  }
+}
+
 /* ---- open ---- */
 
 enum { WAITING_US = 20000 }; /* that a call has most likely begun to wait; correct also if it has not */
@@ -264,16 +279,17 @@ static void send_is_cancelled(void **state) {
   assert_int_equal(t.s.messages, sent + 1); /* the setup is one; the cancelled text is none */
 }
 
-enum { OPEN_TESTS = 3, WAYS = 3 };
+enum { OTHERS = 4, WAYS = 3 };
 
 int main(void) {
   static void (*const ways[WAYS])(void **) = {connect_is_cancelled, started_is_closed, started_is_freed};
-  static const struct CMUnitTest open_tests[OPEN_TESTS] = {
-      cmocka_unit_test(receive_is_cancelled), cmocka_unit_test(send_is_cancelled), cmocka_unit_test(close_is_cancelled)};
-  struct CMUnitTest tests[WAYS * PHASES + OPEN_TESTS];
+  static const struct CMUnitTest others[OTHERS] = {
+      cmocka_unit_test(freed_as_it_fails), cmocka_unit_test(receive_is_cancelled), cmocka_unit_test(send_is_cancelled),
+      cmocka_unit_test(close_is_cancelled)};
+  struct CMUnitTest tests[WAYS * PHASES + OTHERS];
   for (size_t i = 0; i < WAYS * PHASES; i++)
     tests[i] = (struct CMUnitTest){.name = phases[i % PHASES].name, .test_func = ways[i / PHASES],
                                    .initial_state = (void *)&phases[i % PHASES]};
-  memcpy(tests + WAYS * PHASES, open_tests, sizeof open_tests);
+  memcpy(tests + WAYS * PHASES, others, sizeof others);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
