@@ -261,7 +261,9 @@ static void overwrite(json_t *to, json_t *from, const char *path) {
 static void constrain(const token *one, json_t *first) {
   json_t *path, *copy;
   size_t i;
-  json_array_foreach(one->mask, i, path) overwrite(first, one->setup, json_string_value(path));
+  json_array_foreach(one->mask, i, path) {
+    overwrite(first, one->setup, json_string_value(path));
+  }
   if (one->mask || !one->setup) return;
   copy = json_deep_copy(one->setup);
   json_object_clear(first);
