@@ -143,7 +143,8 @@ void synth_render(const synth *s, uint64_t at, uint8_t *out, size_t frames) {
     if (!s->mute_drums) add_drums(s, block, count, since, step);
     /* the last few frames of a step go down to zero: what sounds does not end in a click */
     for (size_t i = 0; i < count * SYNTH_CHANNELS; i++) {
-      double rest = (double)(left - i / SYNTH_CHANNELS) / (FADE * SYNTH_RATE_HZ);
+      size_t frame = i / SYNTH_CHANNELS;
+      double rest = (double)(left - frame) / (FADE * SYNTH_RATE_HZ);
       put(out + 2 * i, block[i] * LOUDNESS * (float)(rest < 1 ? rest : 1));
     }
     out += count * SYNTH_CHANNELS * 2;

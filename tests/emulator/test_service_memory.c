@@ -75,8 +75,7 @@ static bool converse(void) {
 /* The same for music: a few chunks. */
 static bool play(void) {
   const char *const messages[] = {"{\"setup\":{\"model\":\"models/m\"}}",
-                                  "{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"a forbidden "
-                                  "one\",\"weight\":1},{\"text\":\"a\",\"weight\":1}]}}",
+                                  "{\"clientContent\":{\"weightedPrompts\":[{\"text\":\"forbidden\",\"weight\":1},{\"text\":\"a\",\"weight\":1}]}}",
                                   "{\"musicGenerationConfig\":{\"bpm\":90}}", "{\"playbackControl\":\"PLAY\"}"};
   service *s = service_new(&(service_options){.backend.version = "v1beta", .music = true, .fast = true});
   service_action action;
