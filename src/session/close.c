@@ -97,8 +97,8 @@ void session_explain_answer(genai_error *end, const char *peer, const genai_live
   if (answer->code.has) error_append(end, " %d", code);
   if (answer->status) error_append(end, " %s", answer->status);
   error_append(end, ": %s", answer->message ? answer->message : "it gave no text.");
-  if (!text) text = code == 401 || code == 403 || code == 429 || code >= 500 ? advise_status(code) : "Check the model's name and the config.";
-  add(end, text);
+  if (!text && (code == 401 || code == 403 || code == 429 || code >= 500)) text = advise_status(code);
+  add(end, text ? text : "Check the model's name and the config.");
 }
 
 void session_advise(genai_error *end, bool was_open) {

@@ -202,7 +202,8 @@ static void receive_is_cancelled(void **state) {
   assert_true(genai_cancel_fired(cancel));
   assert_int_equal(genai_live_receive(t.session, &message, &calls[0].wait, &error), GENAI_ERROR_CANCELLED);
   assert_int_equal(genai_live_send_text(t.session, "no", &calls[0].wait, &error), GENAI_ERROR_CANCELLED);
-  judge("a send with a fired token", &error, &(verdict){GENAI_ERROR_CANCELLED, .says = {"The send was cancelled", "othing was queued"}});
+  judge("a send with a fired token", &error,
+        &(verdict){GENAI_ERROR_CANCELLED, .says = {"The send was cancelled", "othing was queued"}});
   assert_int_equal(genai_live_receive(t.session, &message, &(genai_wait){.timeout_ms = 20}, &error), GENAI_ERROR_TIMEOUT);
   judge("receiving, out of time", &error, &(verdict){GENAI_ERROR_TIMEOUT, .says = {"Receiving did not finish within 20 ms", "the session goes on"}});
   assert_int_equal(genai_live_receive(t.session, &message, &(genai_wait){.timeout_ms = GENAI_NO_WAIT}, &error), GENAI_WOULD_BLOCK);
@@ -272,7 +273,8 @@ static void send_is_cancelled(void **state) {
   genai_cancel_fire(c.wait.cancel);
   pthread_join(thread, NULL);
   assert_int_equal(c.status, GENAI_ERROR_CANCELLED);
-  judge("a send that waits, cancelled", &c.error, &(verdict){GENAI_ERROR_CANCELLED, .says = {"The send was cancelled", "othing was queued"}});
+  judge("a send that waits, cancelled", &c.error,
+        &(verdict){GENAI_ERROR_CANCELLED, .says = {"The send was cancelled", "othing was queued"}});
   gate_open(&t.s.go);
   talk_deinit(&t);
   genai_cancel_free(c.wait.cancel);

@@ -150,7 +150,8 @@ static bool send_numbers(peer_io *io, script *s) {
   static char text[MESSAGE_SIZE + 100];
   int count = *(int *)s->user;
   for (int i = 0; i < count; i++) {
-    int size = snprintf(text, sizeof text, "{\"serverContent\":{\"modelTurn\":{\"parts\":[{\"text\":\"#%d %0*d\"}]}}}", i, MESSAGE_SIZE, 0);
+    int size = snprintf(text, sizeof text,
+                        "{\"serverContent\":{\"modelTurn\":{\"parts\":[{\"text\":\"#%d %0*d\"}]}}}", i, MESSAGE_SIZE, 0);
     if (!peer_frame(io, 0x82, text, (size_t)size)) return false;
     atomic_store(&written, i + 1);
   }

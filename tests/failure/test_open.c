@@ -254,7 +254,8 @@ static void go_away_is_passed_on(void **state) {
   assert_int_equal(t.s.close_code, 1000);
 }
 
-static const step error_message[] = {OPEN, BINARY("{\"error\":{\"code\":429,\"message\":\"Slow down.\",\"status\":\"RESOURCE_EXHAUSTED\"}}"),
+static const step error_message[] = {OPEN,
+                                     BINARY("{\"error\":{\"code\":429,\"message\":\"Slow down.\",\"status\":\"RESOURCE_EXHAUSTED\"}}"),
                                      SAYS("still here"), DRAIN, END};
 
 static void an_error_message_is_passed_on(void **state) {
@@ -323,8 +324,10 @@ int main(void) {
   struct CMUnitTest tests[OTHERS + SKIPPED + FATAL];
   memcpy(tests, others, sizeof others);
   for (size_t i = 0; i < SKIPPED; i++)
-    tests[OTHERS + i] = (struct CMUnitTest){.name = skipped[i].name, .test_func = costs_the_message, .initial_state = (void *)&skipped[i]};
+    tests[OTHERS + i] = (struct CMUnitTest){.name = skipped[i].name, .test_func = costs_the_message,
+                                            .initial_state = (void *)&skipped[i]};
   for (size_t i = 0; i < FATAL; i++)
-    tests[OTHERS + SKIPPED + i] = (struct CMUnitTest){.name = fatal[i].name, .test_func = ends_the_session, .initial_state = (void *)&fatal[i]};
+    tests[OTHERS + SKIPPED + i] = (struct CMUnitTest){.name = fatal[i].name, .test_func = ends_the_session,
+                                                      .initial_state = (void *)&fatal[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
