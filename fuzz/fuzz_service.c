@@ -43,7 +43,7 @@ static void pull(service *s, uint64_t now_ms) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   bool vertex = size && *data == 'V';
-  service *s = service_new(&(service_options){.backend = {vertex, "v1beta"}, .fast = size % 2});
+  service *s = service_new(&(service_options){.backend = {.vertex = vertex, .version = "v1beta"}, .fast = size % 2});
   uint64_t now_ms = 0;
   if (!s) return 0;
   for (size_t at = vertex; at < size; now_ms += 100) {
