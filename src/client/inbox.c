@@ -94,7 +94,8 @@ inbox_item *inbox_item_decode(message_pool *pool, const wire_message *type, cons
   if (!size) return item_empty();
   /* Text, decoded blobs (three quarters of it) and the structs in one chunk. */
   size_t reserve = sizeof(inbox_item) + size + size / 4 * 3 + 2048;
-  inbox_item *item = item_new(pool, reserve, 3 * message_max + reserve);
+  size_t ceiling = message_max < (SIZE_MAX - reserve) / 3 ? 3 * message_max + reserve : SIZE_MAX;
+  inbox_item *item = item_new(pool, reserve, ceiling);
   char *copy = item ? arena_strndup(&item->memory, (const char *)text, size) : NULL;
   if (!copy) {
     inbox_item_free(item);

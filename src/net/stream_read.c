@@ -5,7 +5,7 @@
 #include "net/stream_private.h"
 
 /* One turn's share of a stream: then the others' turn comes. */
-enum { READS_PER_TURN = 4, RECORDS_PER_READ = 64 };
+enum { READS_PER_TURN = 4, RECORDS_PER_READ = 64, READ_MAX = 1 << 30 };
 
 static bool wants(const net_stream *s) {
   return s->state == STREAM_HANDSHAKE || (s->state == STREAM_OPEN && !s->paused);
@@ -67,7 +67,7 @@ static bool decrypt(net_stream *s, unsigned *records) {
   int why = SSL_ERROR_NONE;
   ERR_clear_error();
   while (filled < size && *records) {
-    size_t want = size - filled < 1u << 30 ? size - filled : 1u << 30;
+    size_t want = size - filled < READ_MAX ? size - filled : READ_MAX;
     int n = SSL_read(s->ssl, to + filled, (int)want);
     if (n <= 0) {
       why = SSL_get_error(s->ssl, n);
@@ -128,6 +128,7 @@ static void alloc_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
   size_t size = 0;
   uint8_t *to = s->tls ? NULL : room(s, &size);
   s->room_given = to != NULL;
+  if (size > READ_MAX) size = READ_MAX; /* a uv_buf_t's size may be an unsigned */
   *out = to ? uv_buf_init((char *)to, (unsigned)size) : uv_buf_init((char *)s->loop->receive, NET_RECEIVE_SIZE);
 }
 

@@ -15,6 +15,10 @@
 #include <cmocka.h>
 #include <openssl/pem.h>
 
+#ifndef MSG_NOSIGNAL /* older macOS */
+#define MSG_NOSIGNAL 0
+#endif
+
 static void start_tls(client *c, const char *ca_pem) {
   BIO *bio = BIO_new_mem_buf(ca_pem, -1);
   X509 *ca = PEM_read_bio_X509(bio, NULL, NULL, NULL);
