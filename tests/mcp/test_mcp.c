@@ -120,7 +120,9 @@ static void add_fails(const char *const *argv, genai_status status, const char *
 
 static void bad_servers(void **state) {
   (void)state;
-  add_fails((const char *const[]){"/nowhere/at/all", NULL}, GENAI_ERROR_SYSTEM, "could not be started");
+  /* valgrind makes a fork of vfork, so that posix_spawn cannot tell there that exec failed. */
+  if (getenv("GENAI_TEST_SCALE")) add_fails((const char *const[]){"/nowhere/at/all", NULL}, GENAI_ERROR_LOST, "has ended");
+  else add_fails((const char *const[]){"/nowhere/at/all", NULL}, GENAI_ERROR_SYSTEM, "could not be started");
   add_fails((const char *const[]){NULL}, GENAI_ERROR_ARGUMENT, "no command");
   add_fails((const char *const[]){"python3", SERVER, "mute", NULL}, GENAI_ERROR_LOST, "has ended");
   add_fails((const char *const[]){"python3", SERVER, "silent", NULL}, GENAI_ERROR_TIMEOUT, "2000 ms");
