@@ -122,7 +122,10 @@ class Chat(Case):
             self.assertEqual(p.stderr.read(), b"")
 
     def test_prompt_on_a_terminal_only(self):
-        controller, terminal = pty.openpty()
+        try:
+            controller, terminal = pty.openpty()
+        except OSError as error: # a chroot without /dev/pts
+            self.skipTest(f"skipped: {error}")
         with subprocess.Popen([COMMAND, "chat", "-e"], stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               env=CLEAN) as p:
             os.close(terminal)
