@@ -60,6 +60,7 @@ static void say(const connection *c, const char *format, ...) {
 /* ---- life ---- */
 
 static void discard(connection *c) {
+  if (c->service) service_lost(c->service, net_loop_now(c->server->loop));
   speaker_forget(c->server->speaker, c);
   *c->link = c->next;
   if (c->next) c->next->link = c->link;
@@ -157,6 +158,7 @@ static bool on_control(void *user, ws_opcode opcode, const uint8_t *data, size_t
 static void on_close(void *user, int code, const char *reason, size_t size) {
   connection *c = user;
   say(c, "closed by the client with %d %.*s", code, (int)size, reason);
+  service_lost(c->service, net_loop_now(c->server->loop));
   write_close(c, ws_code_sendable(code) ? code : WS_CODE_EMPTY, NULL, CONNECTION_FINISHING);
   c->state = CONNECTION_FINISHING;
 }
@@ -222,6 +224,9 @@ static void open(connection *c, const door_answer *answer) {
       .transcript = options->transcript,
       .fast = options->fast,
       .seed = options->seed + c->number,
+      .conversations = c->server->conversations,
+      .epoch_ms = unix_ms(c) - (int64_t)net_loop_now(c->server->loop),
+      .index_first = options->index_from_zero ? 0 : 1,
       .expires_ms = left_ms > 0 ? net_loop_now(c->server->loop) + (uint64_t)left_ms : 0,
       .admit = constrained ? admit : NULL,
       .admit_user = c,

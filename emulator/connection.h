@@ -3,6 +3,7 @@
 #ifndef GENAI_EMULATOR_CONNECTION_H
 #define GENAI_EMULATOR_CONNECTION_H
 
+#include "emulator/conversations.h"
 #include "emulator/emulator.h"
 #include "emulator/recording.h"
 #include "emulator/rest.h"
@@ -20,6 +21,7 @@ typedef struct server {
   const recording *recording; /* to replay, or NULL */
   speaker *speaker;
   rest_service rest;
+  conversations *conversations;
   connection *connections; /* those that are open */
   unsigned count;
   unsigned accepted; /* so far: numbers for the log, and for seeds */

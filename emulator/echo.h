@@ -3,6 +3,7 @@
 #define GENAI_EMULATOR_ECHO_H
 
 #include "emulator/answer.h"
+#include "emulator/conversations.h"
 #include "emulator/ear.h"
 #include "emulator/functions.h"
 #include "emulator/setup.h"
@@ -17,6 +18,8 @@ typedef struct echo_call {
   bool blocking;  /* the turn waits for it, and new input cancels it */
   bool cancelled; /* its answer, should it come, is passed over */
 } echo_call;
+
+typedef enum echo_told { ECHO_TOLD_NOTHING, ECHO_TOLD_RESUMABLE, ECHO_TOLD_NOT } echo_told;
 
 typedef struct echo {
   service *service;
@@ -34,6 +37,16 @@ typedef struct echo {
   echo_call calls[ECHO_CALLS_MAX]; /* the newest ones, a ring */
   size_t calls_made;
   turn results; /* what functions answered so far */
+  unsigned turns; /* that were answered, in the conversation */
+  char *said;     /* by the caller in the last of them, or NULL */
+  /* resumption */
+  conversation *conversation; /* NULL: not wanted, or over */
+  uint64_t position;          /* client messages that it holds */
+  uint64_t kept;              /* of them in the newest state */
+  int64_t index;              /* of the last client message, in this connection */
+  uint64_t untold_ms;         /* when the first came that no state holds */
+  bool turn_ended;            /* since the newest state */
+  echo_told told;             /* the last update */
 } echo;
 
 static inline bool echo_vertex(const echo *e) { return service_options_of(e->service)->backend.vertex; }
@@ -42,6 +55,17 @@ static inline bool echo_vertex(const echo *e) { return service_options_of(e->ser
 
 /* A client message of the right shape. */
 void echo_input(echo *e, uint64_t now_ms, json_t *message);
+
+/* ---- resumption (echo_resume.c) ---- */
+
+/* Begins or resumes the conversation of a setup that was read; 0, or a close code and reason. */
+int echo_resume_begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]);
+void echo_resume_lost(echo *e, uint64_t now_ms);
+/* Counts a client message that was taken in. */
+void echo_take_in(echo *e, uint64_t now_ms);
+/* Sends the update that is due; false when none is. */
+bool echo_resume_next(echo *e, uint64_t now_ms);
+uint64_t echo_resume_deadline(const echo *e);
 
 /* ---- what is answered (echo_turn.c) ---- */
 

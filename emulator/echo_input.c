@@ -9,7 +9,7 @@ static void refuse(echo *e) { service_close(e->service, 1007, "Request contains 
 
 /* ---- setup ---- */
 
-static void take_setup(echo *e, json_t *message) {
+static void take_setup(echo *e, uint64_t now_ms, json_t *message) {
   char reason[SETUP_REASON_MAX], id[ECHO_ID_MAX];
   const service_options *options = service_options_of(e->service);
   int code = options->admit ? options->admit(options->admit_user, message, reason) : 0;
@@ -20,6 +20,11 @@ static void take_setup(echo *e, json_t *message) {
   }
   e->set_up = true;
   ear_init(&e->ear, &e->setup.ear);
+  code = echo_resume_begin(e, now_ms, reason);
+  if (code) {
+    service_close(e->service, code, "%s", reason);
+    return;
+  }
   if (!echo_vertex(e)) {
     service_send(e->service, json_pack("{s:{}}", "setupComplete"));
     return;
@@ -172,7 +177,7 @@ static void take_update(echo *e, json_t *update) {
   }
 }
 
-void echo_input(echo *e, uint64_t now_ms, json_t *message) {
+static void take(echo *e, uint64_t now_ms, json_t *message) {
   json_t *first = pjson_get(message, "setup"), *content = pjson_get(message, "client_content");
   json_t *realtime = pjson_get(message, "realtime_input"), *results = pjson_get(message, "tool_response");
   json_t *update = pjson_get(message, "context_update");
@@ -183,7 +188,7 @@ void echo_input(echo *e, uint64_t now_ms, json_t *message) {
   else if (!first == !e->set_up)
     service_close(e->service, 1007, "setup must be the first message and only the first.");
   else if (first)
-    take_setup(e, first);
+    take_setup(e, now_ms, first);
   else if (content)
     take_content(e, now_ms, content);
   else if (realtime)
@@ -194,4 +199,10 @@ void echo_input(echo *e, uint64_t now_ms, json_t *message) {
     take_update(e, update);
   else
     refuse(e);
+}
+
+void echo_input(echo *e, uint64_t now_ms, json_t *message) {
+  bool counts = e->set_up;
+  take(e, now_ms, message);
+  if (counts && !service_closing(e->service)) echo_take_in(e, now_ms);
 }

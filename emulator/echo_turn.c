@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "emulator/echo.h"
@@ -41,6 +42,7 @@ static void send_content(echo *e, const char *name, json_t *value) {
 static void send_complete(echo *e) {
   service_send(e->service, json_pack("{s:{s:b}, s:o}", "serverContent", "turnComplete", 1, "usageMetadata",
                                      usage_json(&e->prompt, &e->given, echo_vertex(e))));
+  e->turn_ended = true;
 }
 
 void echo_interrupt(echo *e) {
@@ -70,12 +72,25 @@ static size_t quote_size(const char *text) {
   return size;
 }
 
-static bool format_reply(buf *out, turn *t, const char *heard, double seconds) {
+/* "What did I say?" asks for the turn before: how a caller can hear that a conversation goes on. */
+static bool asks_back(const char *text) {
+  static const char question[] = "what did i say";
+  for (; text && *text; text++) {
+    if (!strncasecmp(text, question, sizeof question - 1)) return true;
+  }
+  return false;
+}
+
+static bool format_reply(const echo *e, buf *out, turn *t, const char *heard, double seconds) {
   const char *text = t->text.size ? turn_text(t) : heard;
   size_t size = text ? quote_size(text) : 0;
   buf_init(out, TURN_TEXT_MAX);
   if (t->result)
     buf_append(out, text, size);
+  else if (asks_back(text) && e->said)
+    buf_format(out, "You said before: \"%s\"", e->said);
+  else if (asks_back(text))
+    buf_text(out, "You said nothing before.");
   else if (text)
     buf_format(out, "You said: \"%.*s%s\"", (int)size, text, text[size] ? "..." : "");
   else if (seconds > 0)
@@ -118,7 +133,7 @@ static bool fill_answer(echo *e, turn *t, const char *heard, bool recognised) {
     return words_init(&a->said, heard);
   }
   buf reply;
-  bool fine = format_reply(&reply, t, recognised ? heard : NULL, (double)samples / AUDIO_RATE_OUT) &&
+  bool fine = format_reply(e, &reply, t, recognised ? heard : NULL, (double)samples / AUDIO_RATE_OUT) &&
               words_init(&a->said, buf_cstr(&reply));
   if (fine && a->speech) {
     a->phase = ANSWER_MUTE;
@@ -126,6 +141,16 @@ static bool fill_answer(echo *e, turn *t, const char *heard, bool recognised) {
   }
   buf_deinit(&reply);
   return fine;
+}
+
+/* Keeps what the caller said, its beginning, for the turns to come. */
+static bool remember(echo *e, turn *t, const char *heard) {
+  const char *text = t->text.size ? turn_text(t) : heard;
+  e->turns++;
+  if (t->result || !text || asks_back(text)) return true;
+  mem_free(e->said);
+  e->said = mem_strndup(text, quote_size(text));
+  return e->said != NULL;
 }
 
 static void begin(echo *e, uint64_t now_ms, turn *t) {
@@ -150,7 +175,7 @@ static void begin(echo *e, uint64_t now_ms, turn *t) {
 
   answer_deinit(&e->answer);
   e->answer.speaks_transcript = e->setup.speaks_transcript;
-  bool fine = fill_answer(e, t, heard, recognised) &&
+  bool fine = fill_answer(e, t, heard, recognised) && remember(e, t, heard) &&
               (!sound || !e->setup.hears_transcript || words_init(&e->answer.heard, heard));
   if (!fine) service_close(e->service, 1011, "Internal error encountered.");
   if (e->answer.phase != ANSWER_MUTE) answer_begin(&e->answer, now_ms);

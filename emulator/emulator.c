@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "emulator/cert.h"
 #include "emulator/connection.h"
+#include "emulator/state_file.h"
 #include "net/http.h"
 
 enum { URL_MAX = 300 };
@@ -25,6 +26,7 @@ struct emulator {
   server server;
   cert cert;
   recording recording;
+  state_file state;
   net_tls *tls;
   net_listener *listener;
   char url[URL_MAX];
@@ -72,14 +74,14 @@ static genai_status copy_options(emulator *e, const emulator_options *options, g
   *o = *options;
   if (!o->host) o->host = "127.0.0.1";
   if (!o->unix_ms) o->unix_ms = system_unix_ms;
-  const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript, &o->project, &o->location};
+  const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript, &o->project, &o->location, &o->state};
   bool fine = true;
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) fine = copy_text(texts[i]) && fine;
   return fine ? GENAI_OK : error_memory(error);
 }
 
 static void free_options(emulator_options *o) {
-  const char *texts[] = {o->host, o->ca_out, o->replay, o->key, o->transcript, o->project, o->location};
+  const char *texts[] = {o->host, o->ca_out, o->replay, o->key, o->transcript, o->project, o->location, o->state};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) mem_free((char *)texts[i]);
 }
 
@@ -120,6 +122,14 @@ static void write_url(emulator *e) {
            brackets ? "]" : "", net_listener_port(e->listener));
 }
 
+static genai_status start_conversations(emulator *e, genai_error *error) {
+  const emulator_options *o = &e->options;
+  e->server.conversations = conversations_new(&(conversations_options){
+      .seed = o->seed, .lifetime_ms = o->handle_lifetime_ms, .record = o->state ? state_file_record : NULL, .user = &e->state});
+  if (!e->server.conversations) return error_memory(error);
+  return o->state ? state_file_open(&e->state, o->state, e->server.conversations, o->unix_ms(o->user), error) : GENAI_OK;
+}
+
 static genai_status start(emulator *e, genai_error *error) {
   const emulator_options *o = &e->options;
   genai_status status = check_options(o, error);
@@ -134,6 +144,7 @@ static genai_status start(emulator *e, genai_error *error) {
   e->server.rest = (rest_service){
       .tokens = tokens_new(o->seed), .key = o->key, .credentials = o->credentials, .project = o->project};
   if (!status && !e->server.rest.tokens) status = error_memory(error);
+  if (!status) status = start_conversations(e, error);
   if (!status) status = net_loop_new(&e->server.loop, error);
   if (!status) status = speaker_new(&e->server.speaker, e->server.loop, o->no_speech, connection_spoken, error);
   if (status) return status;
@@ -182,6 +193,8 @@ void emulator_stop(emulator *e) {
   speaker_free(e->server.speaker);
   net_tls_drop(e->tls);
   tokens_free(e->server.rest.tokens);
+  conversations_free(e->server.conversations);
+  state_file_close(&e->state);
   recording_deinit(&e->recording);
   cert_deinit(&e->cert);
   free_options(&e->options);

@@ -33,6 +33,9 @@ typedef struct emulator_options {
   const char *project, *location; /* Vertex: the only ones whose models may be used; NULL: any */
   bool credentials;               /* also be Google's OAuth token endpoint (POST /token) and metadata server (rest.h) */
   const char *transcript;         /* ECHO: what every utterance is heard to say; NULL: only its length is told */
+  int64_t handle_lifetime_ms;     /* of a resumption handle after its session's end; 0: 2 hours, 24 on Vertex */
+  bool index_from_zero;           /* transparent resumption: the first client message after the setup is 0, not 1 */
+  const char *state;              /* a file that keeps the conversations that can be resumed, over a crash too; NULL: none */
   uint64_t seed;                  /* of the ids that are given out */
   bool fast;                      /* answers come at once, not at the pace of speech */
   bool no_speech;                 /* texts are spoken as tones, also where espeak-ng is installed */

@@ -40,6 +40,10 @@ service *service_new(const service_options *options) {
   return NULL;
 }
 
+void service_lost(service *s, uint64_t now_ms) {
+  if (s->class->lost) s->class->lost(s->voice, now_ms);
+}
+
 void service_free(service *s) {
   if (!s) return;
   if (s->voice) s->class->destroy(s->voice);
@@ -139,6 +143,7 @@ bool service_next(service *s, uint64_t now_ms, service_action *action) {
   }
   if (!s->close_code || s->close_pulled) return false;
   s->close_pulled = true;
+  service_lost(s, now_ms);
   *action = (service_action){.kind = SERVICE_CLOSE, .code = s->close_code, .text = s->close_reason};
   return true;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "emulator/conversations.h"
 #include "emulator/recording.h"
 #include "emulator/setup.h"
 
@@ -29,6 +30,9 @@ typedef struct service_options {
   const char *transcript;     /* echo: what every utterance is heard to say; NULL: only its length is told */
   bool fast;                  /* answers come at once, not at the pace of speech */
   uint64_t seed;              /* of ids */
+  conversations *conversations; /* those that can be resumed, of many sessions; outlives the service. NULL: none */
+  int64_t epoch_ms;             /* what is added to the time to make it Unix time */
+  int index_first;              /* of the first client message after the setup; 1 as the service does */
   uint64_t expires_ms;        /* when the session's credential ends, and the session with it; 0: never */
   /* Judges a live session's setup before it is read, and may change it: 0, or the code and reason with which the
    * session is closed. NULL: all may come in. */
@@ -51,6 +55,8 @@ service *service_new(const service_options *options); /* strings are copied; NUL
 void service_free(service *s);                        /* takes NULL */
 /* A whole message of the client, text or binary alike. Ignored after a close. */
 void service_receive(service *s, uint64_t now_ms, const char *text, size_t size);
+/* The connection is gone, or its end has begun: the conversation may be resumed by another. */
+void service_lost(service *s, uint64_t now_ms);
 /* The sound that was asked for, at AUDIO_RATE_OUT; count 0 when it could not be made. */
 void service_spoken(service *s, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count);
 /* False: nothing to do before an input or the deadline. CLOSE is the last action. */

@@ -139,19 +139,28 @@ int setup_check_tools(json_t *tools, char reason[SETUP_REASON_MAX]) {
   return code;
 }
 
+static int copy_text(char **to, const char *text, char reason[SETUP_REASON_MAX]) {
+  if (!*text) return 0;
+  *to = mem_strdup(text);
+  return *to ? 0 : refuse(reason, 1011, "Internal error encountered.");
+}
+
 static int read_flags(setup *s, const setup_backend *backend, json_t *message, char reason[SETUP_REASON_MAX]) {
   json_t *heard = pjson_get(message, "input_audio_transcription");
   json_t *compression = pjson_get(message, "context_window_compression");
+  json_t *resumption = pjson_get(message, "session_resumption");
   s->hears_transcript = heard != NULL;
   s->speaks_transcript = pjson_get(message, "output_audio_transcription") != NULL;
   s->vad_signal = pjson_true(message, "explicit_vad_signal");
   s->initial_history = pjson_true(pjson_get(message, "history_config"), "initial_history_in_client_content");
   /* Compression without a way to compress, and transparent resumption outside Vertex, are invalid. */
   if (compression && !pjson_get(compression, "sliding_window")) return invalid(reason);
-  if (!backend->vertex && pjson_true(pjson_get(message, "session_resumption"), "transparent")) return invalid(reason);
-  if (!*pjson_text(heard, "source_text")) return 0;
-  s->source_text = mem_strdup(pjson_text(heard, "source_text"));
-  return s->source_text ? 0 : refuse(reason, 1011, "Internal error encountered.");
+  s->resumable = resumption != NULL;
+  s->transparent = pjson_true(resumption, "transparent");
+  if (s->transparent && !backend->vertex) return invalid(reason);
+  int code = copy_text(&s->source_text, pjson_text(heard, "source_text"), reason);
+  if (!code) code = copy_text(&s->model, pjson_text(message, "model"), reason);
+  return code ? code : copy_text(&s->handle, pjson_text(resumption, "handle"), reason);
 }
 
 int setup_read(setup *s, const setup_backend *backend, json_t *message, char reason[SETUP_REASON_MAX]) {
@@ -172,6 +181,8 @@ int setup_read(setup *s, const setup_backend *backend, json_t *message, char rea
 
 void setup_deinit(setup *s) {
   mem_free(s->source_text);
+  mem_free(s->model);
+  mem_free(s->handle);
   json_decref(s->tools);
   json_decref(s->system);
   *s = (setup){0};

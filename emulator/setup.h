@@ -27,6 +27,10 @@ typedef struct setup {
   bool vad_signal;        /* explicitVadSignal */
   bool initial_history;   /* the first client contents are history, up to a turnComplete */
   char *source_text;      /* what the caller is expected to say (inputAudioTranscription.sourceText), or NULL */
+  bool resumable;         /* sessionResumption: updates are wanted */
+  bool transparent;       /* with the index of the last client message that they hold */
+  char *model;
+  char *handle;           /* of the conversation to go on with, or NULL */
   json_t *tools;          /* list, or NULL; owned */
   json_t *system;         /* Content, or NULL; owned */
 } setup;

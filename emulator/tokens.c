@@ -271,6 +271,18 @@ static void constrain(const token *one, json_t *first) {
   json_decref(copy);
 }
 
+/* A handle is no part of the config: whatever the token says of it, the conversation is the client's to name. */
+static void put_handle(json_t *first, json_t *handle) {
+  json_t *resumption = pjson_get(first, "session_resumption");
+  if (!resumption) {
+    remove_field(first, "session_resumption");
+    resumption = json_object();
+    json_object_set_new(first, "sessionResumption", resumption);
+  }
+  remove_field(resumption, "handle");
+  json_object_set(resumption, "handle", handle);
+}
+
 int tokens_admit(tokens *t, int64_t now_ms, const char *name, json_t *first, char reason[SETUP_REASON_MAX]) {
   int code = tokens_check(t, now_ms, name, reason);
   if (code) return code;
@@ -281,6 +293,9 @@ int tokens_admit(tokens *t, int64_t now_ms, const char *name, json_t *first, cha
   if (!resumes && !one->unlimited && !one->uses_left)
     return refuse(reason, 1008, "Token has been used too many times.");
   if (!resumes && !one->unlimited) one->uses_left--;
+  json_t *handle = json_incref(pjson_get(pjson_get(first, "session_resumption"), "handle"));
   constrain(one, first);
+  if (resumes) put_handle(first, handle);
+  json_decref(handle);
   return 0;
 }

@@ -13,6 +13,7 @@ typedef struct voice_class {
   void (*spoken)(void *voice, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count);
   void (*next)(void *voice, uint64_t now_ms); /* makes what is due, at most a message or so */
   uint64_t (*deadline)(const void *voice);
+  void (*lost)(void *voice, uint64_t now_ms); /* as service_lost; perhaps more than once. NULL: it does not matter */
 } voice_class;
 
 extern const voice_class voice_echo, voice_music, voice_replay;

@@ -15,12 +15,15 @@ static void *create(service *s) {
   return e;
 }
 
+static void lost(void *voice, uint64_t now_ms) { echo_resume_lost(voice, now_ms); }
+
 static void destroy(void *voice) {
   echo *e = voice;
   if (e->set_up) {
     ear_deinit(&e->ear);
     setup_deinit(&e->setup);
   }
+  mem_free(e->said);
   answer_deinit(&e->answer);
   turn_deinit(&e->gathered);
   turn_deinit(&e->results);
@@ -46,6 +49,7 @@ static void spoken(void *voice, uint64_t now_ms, uint64_t id, const int16_t *sam
 static void next(void *voice, uint64_t now_ms) {
   echo *e = voice;
   answer_step step;
+  if (echo_resume_next(e, now_ms)) return;
   if (!echo_busy(e)) echo_answer_waiting(e, now_ms);
   if (answer_next(&e->answer, now_ms, service_options_of(e->service)->fast, &step)) echo_send_step(e, &step);
 }
@@ -53,7 +57,9 @@ static void next(void *voice, uint64_t now_ms) {
 static uint64_t deadline(const void *voice) {
   const echo *e = voice;
   if (e->waiting_count && !echo_busy(e)) return 0;
-  return answer_deadline(&e->answer, service_options_of(e->service)->fast);
+  uint64_t answer_ms = answer_deadline(&e->answer, service_options_of(e->service)->fast);
+  uint64_t update_ms = echo_resume_deadline(e);
+  return answer_ms < update_ms ? answer_ms : update_ms;
 }
 
-const voice_class voice_echo = {create, destroy, receive, spoken, next, deadline};
+const voice_class voice_echo = {create, destroy, receive, spoken, next, deadline, lost};

@@ -292,4 +292,4 @@ static void next(void *voice, uint64_t now_ms) {
                                      "mimeType", "audio/l16;rate=48000;channels=2", "sourceMetadata", metadata(m)));
 }
 
-const voice_class voice_music = {create, destroy, receive, spoken, next, deadline};
+const voice_class voice_music = {create, destroy, receive, spoken, next, deadline, NULL};

@@ -1,0 +1,258 @@
+#include "emulator/conversations.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "emulator/pjson.h"
+#include "emulator/random.h"
+
+enum { NUMBER_MASK = 0x5BD1E995 };
+#define HOUR_MS INT64_C(3600000)
+
+struct conversation {
+  conversations *all;
+  uint64_t number;
+  uint64_t given; /* handles so far */
+  char *model;
+  bool vertex, live;
+  int64_t ended_ms, lingers_ms; /* until when it still looks live */
+  conversation_state *states[CONVERSATION_HANDLES]; /* oldest first */
+  size_t count, size;
+};
+
+struct conversations {
+  conversations_options options;
+  conversation *items[CONVERSATIONS_MAX];
+  size_t count;
+  uint64_t numbers;
+};
+
+/* ---- the store ---- */
+
+static void state_free(conversation_state *state) {
+  json_decref(state->content);
+  mem_free(state);
+}
+
+static void conversation_free(conversation *c) {
+  for (size_t i = 0; i < c->count; i++) state_free(c->states[i]);
+  mem_free(c->model);
+  mem_free(c);
+}
+
+conversations *conversations_new(const conversations_options *options) {
+  conversations *all = mem_zalloc(sizeof *all);
+  if (all) all->options = *options;
+  return all;
+}
+
+void conversations_free(conversations *all) {
+  if (!all) return;
+  for (size_t i = 0; i < all->count; i++) conversation_free(all->items[i]);
+  mem_free(all);
+}
+
+uint64_t conversations_number(conversations *all) { return ++all->numbers; }
+uint64_t conversation_number(const conversation *c) { return c->number; }
+
+static int64_t expiry_of(const conversation *c) {
+  int64_t lifetime_ms = c->all->options.lifetime_ms;
+  return c->ended_ms + (lifetime_ms ? lifetime_ms : (c->vertex ? 24 : 2) * HOUR_MS);
+}
+
+static void forget(conversations *all, size_t at) {
+  conversation_free(all->items[at]);
+  memmove(&all->items[at], &all->items[at + 1], (--all->count - at) * sizeof *all->items);
+}
+
+/* Drops what has expired, and, where that leaves no place, the one that ended first. */
+static bool make_place(conversations *all, int64_t now_ms) {
+  size_t oldest = SIZE_MAX;
+  for (size_t i = all->count; i--;) {
+    conversation *c = all->items[i];
+    if (c->live) continue;
+    if (expiry_of(c) <= now_ms) {
+      forget(all, i);
+      if (oldest != SIZE_MAX) oldest--;
+    } else if (oldest == SIZE_MAX || c->ended_ms <= all->items[oldest]->ended_ms) {
+      oldest = i;
+    }
+  }
+  if (all->count == CONVERSATIONS_MAX && oldest != SIZE_MAX) forget(all, oldest);
+  return all->count < CONVERSATIONS_MAX;
+}
+
+static conversation *find(const conversations *all, uint64_t number) {
+  for (size_t i = all->count; i--;) {
+    if (all->items[i]->number == number) return all->items[i];
+  }
+  return NULL;
+}
+
+static conversation *add(conversations *all, uint64_t number, const char *model, bool vertex) {
+  conversation *c = mem_zalloc(sizeof *c);
+  char *copy = mem_strdup(model);
+  if (!c || !copy) {
+    mem_free(c);
+    mem_free(copy);
+    return NULL;
+  }
+  *c = (conversation){.all = all, .number = number, .model = copy, .vertex = vertex};
+  all->items[all->count++] = c;
+  return c;
+}
+
+/* ---- records ---- */
+
+static json_t *state_record(const conversation *c, const conversation_state *state) {
+  return json_pack("{s:I, s:s, s:b, s:I, s:s, s:I, s:I, s:O}", "conversation", (json_int_t)c->number, "model", c->model,
+                   "vertex", c->vertex, "given", (json_int_t)c->given, "handle", state->handle, "position",
+                   (json_int_t)state->position, "size", (json_int_t)state->size, "content", state->content);
+}
+
+/* The record is released; NULL, when memory is out, is not told of. */
+static void tell(void (*record)(void *user, json_t *record), void *user, json_t *what) {
+  if (record && what) record(user, what);
+  json_decref(what);
+}
+
+static void tell_change(const conversation *c, const char *name, json_t *value) {
+  const conversations_options *o = &c->all->options;
+  tell(o->record, o->user, json_pack("{s:I, s:o}", "conversation", (json_int_t)c->number, name, value));
+}
+
+void conversations_record(const conversations *all, void (*record)(void *user, json_t *record), void *user) {
+  tell(record, user, json_pack("{s:I}", "numbers", (json_int_t)all->numbers));
+  for (size_t i = 0; i < all->count; i++) {
+    const conversation *c = all->items[i];
+    for (size_t k = 0; k < c->count; k++) tell(record, user, state_record(c, c->states[k]));
+    if (!c->live)
+      tell(record, user, json_pack("{s:I, s:I}", "conversation", (json_int_t)c->number, "ended", (json_int_t)c->ended_ms));
+  }
+}
+
+/* ---- states ---- */
+
+static void drop_states_from(conversation *c, size_t at) {
+  while (c->count > at) {
+    c->size -= c->states[--c->count]->size;
+    state_free(c->states[c->count]);
+  }
+}
+
+static void drop_oldest_state(conversation *c) {
+  c->size -= c->states[0]->size;
+  state_free(c->states[0]);
+  memmove(&c->states[0], &c->states[1], --c->count * sizeof *c->states);
+}
+
+static conversation_state *keep(conversation *c, json_t *content, size_t size, uint64_t position) {
+  conversation_state *state = mem_zalloc(sizeof *state);
+  if (!state || !content) {
+    mem_free(state);
+    json_decref(content);
+    return NULL;
+  }
+  while (c->count == CONVERSATION_HANDLES || (c->count >= 2 && c->size + size > CONVERSATION_BYTES_MAX))
+    drop_oldest_state(c);
+  *state = (conversation_state){.content = content, .position = position, .size = size};
+  c->states[c->count++] = state;
+  c->size += size;
+  return state;
+}
+
+conversation_state *conversation_keep(conversation *c, json_t *content, size_t size, uint64_t position) {
+  conversation_state *state = keep(c, content, size, position);
+  if (!state) return NULL;
+  uint64_t seed = c->all->options.seed ^ random_mix(c->number << 32 | ++c->given);
+  uint64_t high = random_next(&seed), low = random_next(&seed);
+  snprintf(state->handle, sizeof state->handle, "%08" PRIx32 "%016" PRIx64 "%016" PRIx64,
+           (uint32_t)c->number ^ NUMBER_MASK, high, low);
+  const conversations_options *o = &c->all->options;
+  if (o->record) tell(o->record, o->user, state_record(c, state));
+  return state;
+}
+
+conversation_state *conversation_newest(conversation *c, size_t back) {
+  return c->count > back ? c->states[c->count - 1 - back] : NULL;
+}
+
+bool conversations_restore(conversations *all, int64_t now_ms, json_t *record) {
+  json_int_t number = json_integer_value(json_object_get(record, "conversation"));
+  json_int_t numbers = json_integer_value(json_object_get(record, "numbers"));
+  json_t *ended = json_object_get(record, "ended"), *content = json_object_get(record, "content");
+  const char *from = json_string_value(json_object_get(record, "from"));
+  const char *model = json_string_value(json_object_get(record, "model"));
+  const char *handle = json_string_value(json_object_get(record, "handle"));
+  if (numbers > 0 && (uint64_t)numbers > all->numbers) all->numbers = (uint64_t)numbers;
+  if (number <= 0) return numbers > 0;
+  conversation *c = find(all, (uint64_t)number);
+  if ((uint64_t)number > all->numbers) all->numbers = (uint64_t)number;
+  if (content && model && handle && strlen(handle) < HANDLE_MAX && json_is_object(content)) {
+    if (!c && make_place(all, now_ms)) c = add(all, (uint64_t)number, model, json_is_true(json_object_get(record, "vertex")));
+    conversation_state *state = c ? keep(c, json_incref(content), (size_t)json_integer_value(json_object_get(record, "size")),
+                                         (uint64_t)json_integer_value(json_object_get(record, "position")))
+                                  : NULL;
+    if (!state) return false;
+    memcpy(state->handle, handle, strlen(handle) + 1);
+    c->given = (uint64_t)json_integer_value(json_object_get(record, "given"));
+    c->ended_ms = now_ms;
+    return true;
+  }
+  if (!c) return ended || from;
+  if (ended) c->ended_ms = json_integer_value(ended);
+  for (size_t i = 0; from && i < c->count; i++) {
+    if (!strcmp(c->states[i]->handle, from)) drop_states_from(c, i + 1);
+  }
+  return ended || from;
+}
+
+/* ---- sessions ---- */
+
+conversation *conversation_begin(conversations *all, int64_t now_ms, const setup_backend *backend, const char *model) {
+  conversation *c = make_place(all, now_ms) ? add(all, all->numbers + 1, model, backend->vertex) : NULL;
+  if (!c) return NULL;
+  all->numbers++;
+  c->live = true;
+  return c;
+}
+
+static int refuse(char reason[SETUP_REASON_MAX], int code, const char *text) {
+  snprintf(reason, SETUP_REASON_MAX, "%s", text);
+  return code;
+}
+
+static size_t find_state(const conversation *c, const char *handle) {
+  size_t at = 0;
+  while (at < c->count && strcmp(c->states[at]->handle, handle)) at++;
+  return at;
+}
+
+int conversation_resume(conversations *all, int64_t now_ms, const setup_backend *backend, const char *model,
+                        const char *handle, conversation **out, const conversation_state **state,
+                        char reason[SETUP_REASON_MAX]) {
+  static const char invalid[] = "Request contains an invalid argument.";
+  unsigned hidden = 0;
+  conversation *c = sscanf(handle, "%8x", &hidden) == 1 ? find(all, hidden ^ NUMBER_MASK) : NULL;
+  size_t at = c ? find_state(c, handle) : 0;
+  if (!c || at == c->count || c->vertex != backend->vertex || strcmp(c->model, model)) return refuse(reason, 1007, invalid);
+  conversation_state *found = c->states[at];
+  if (found->expires_ms && found->expires_ms <= now_ms) return refuse(reason, 1007, invalid);
+  if (c->live || c->lingers_ms > now_ms) return refuse(reason, 1011, "Internal error encountered.");
+  if (expiry_of(c) <= now_ms) return refuse(reason, 1007, invalid);
+  c->live = true;
+  drop_states_from(c, at + 1);
+  tell_change(c, "from", json_string(handle));
+  *out = c;
+  *state = found;
+  return 0;
+}
+
+void conversation_end(conversation *c, int64_t now_ms, int64_t linger_ms) {
+  c->live = false;
+  c->ended_ms = now_ms;
+  c->lingers_ms = now_ms + linger_ms;
+  tell_change(c, "ended", json_integer(now_ms));
+}

@@ -1,0 +1,180 @@
+/* Resumption: the state of a conversation given out under handles, and taken up again. A state is made only while
+ * nothing is being answered and no call is waited for; so it never holds an answer. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "emulator/echo.h"
+#include "emulator/pjson.h"
+
+enum {
+  STATE_MESSAGES = 16, /* transparent: so many client messages make a new state due ... */
+  STATE_MS = 500       /* ... or so much time after the first of them */
+};
+
+static int64_t unix_ms(const echo *e, uint64_t now_ms) {
+  return (int64_t)now_ms + service_options_of(e->service)->epoch_ms;
+}
+
+/* ---- a state as JSON ---- */
+
+static json_t *samples_json(const buf *sound) {
+  json_t *text = pjson_base64(sound->data, sound->size);
+  return text ? text : json_null();
+}
+
+static void samples_read(buf *sound, json_t *text) {
+  if (text) pjson_base64_decode(sound, json_string_value(text), json_string_length(text));
+}
+
+static json_t *turn_json(const turn *t) {
+  return json_pack("{s:s%, s:o, s:i, s:b}", "text", t->text.size ? (const char *)t->text.data : "", t->text.size, "sound",
+                   samples_json(&t->sound), "images", (int)t->images, "result", t->result);
+}
+
+static void turn_read(turn *t, json_t *state) {
+  turn_deinit(t);
+  if (*pjson_text(state, "text")) turn_add_text(t, pjson_text(state, "text"));
+  samples_read(&t->sound, pjson_get(state, "sound"));
+  t->images = (unsigned)pjson_number(state, "images", 0);
+  t->result = pjson_true(state, "result");
+}
+
+static json_t *calls_json(const echo *e) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < ECHO_CALLS_MAX; i++) {
+    const echo_call *call = &e->calls[i];
+    json_array_append_new(list, json_pack("{s:s, s:b, s:b}", "id", call->id, "blocking", call->blocking, "cancelled",
+                                          call->cancelled));
+  }
+  return list;
+}
+
+static void calls_read(echo *e, json_t *list) {
+  json_t *item;
+  size_t i;
+  json_array_foreach(list, i, item) {
+    if (i == ECHO_CALLS_MAX) break;
+    echo_call *call = &e->calls[i];
+    snprintf(call->id, sizeof call->id, "%s", pjson_text(item, "id"));
+    call->blocking = pjson_true(item, "blocking");
+    call->cancelled = pjson_true(item, "cancelled");
+  }
+}
+
+static json_t *ear_json(const ear *of) {
+  return json_pack("{s:o, s:o, s:b, s:f, s:i, s:I}", "incoming", samples_json(&of->incoming), "utterance",
+                   samples_json(&of->utterance), "speaking", of->speaking, "floor", of->floor, "run_ms", of->run_ms,
+                   "heard", (json_int_t)of->heard);
+}
+
+static void ear_read(ear *of, json_t *state) {
+  samples_read(&of->incoming, pjson_get(state, "incoming"));
+  samples_read(&of->utterance, pjson_get(state, "utterance"));
+  of->speaking = pjson_true(state, "speaking");
+  of->floor = pjson_number(state, "floor", of->floor);
+  of->run_ms = (int)pjson_number(state, "run_ms", 0);
+  of->heard = (uint64_t)pjson_number(state, "heard", 0);
+}
+
+static json_t *state_json(const echo *e) {
+  return json_pack("{s:i, s:s?, s:b, s:i, s:I, s:o, s:o, s:o, s:o}", "turns", (int)e->turns, "said", e->said,
+                   "history_given", e->history_given, "images", (int)e->images, "calls_made", (json_int_t)e->calls_made,
+                   "calls", calls_json(e), "gathered", turn_json(&e->gathered), "results", turn_json(&e->results), "ear",
+                   ear_json(&e->ear));
+}
+
+static void state_read(echo *e, json_t *state) {
+  e->turns = (unsigned)pjson_number(state, "turns", 0);
+  mem_free(e->said);
+  e->said = mem_strdup(json_string_value(pjson_get(state, "said")));
+  e->history_given = pjson_true(state, "history_given");
+  e->images = (unsigned)pjson_number(state, "images", 0);
+  e->calls_made = (size_t)pjson_number(state, "calls_made", 0);
+  calls_read(e, pjson_get(state, "calls"));
+  turn_read(&e->gathered, pjson_get(state, "gathered"));
+  turn_read(&e->results, pjson_get(state, "results"));
+  ear_read(&e->ear, pjson_get(state, "ear"));
+}
+
+/* About what a state costs in memory. */
+static size_t state_size(const echo *e) {
+  return 2048 + e->ear.incoming.size + e->ear.utterance.size + e->gathered.text.size + e->gathered.sound.size +
+         e->results.text.size;
+}
+
+/* ---- sessions ---- */
+
+int echo_resume_begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]) {
+  const service_options *o = service_options_of(e->service);
+  const conversation_state *state = NULL;
+  e->index = o->index_first - 1;
+  if (e->setup.handle && !o->conversations) {
+    snprintf(reason, SETUP_REASON_MAX, "Request contains an invalid argument.");
+    return 1007;
+  }
+  if (!o->conversations || !e->setup.resumable) return 0;
+  if (!e->setup.handle) {
+    e->conversation = conversation_begin(o->conversations, unix_ms(e, now_ms), &o->backend, e->setup.model);
+    if (e->conversation) return 0;
+    snprintf(reason, SETUP_REASON_MAX, "Resource has been exhausted (e.g. check quota).");
+    return 1011;
+  }
+  int code = conversation_resume(o->conversations, unix_ms(e, now_ms), &o->backend, e->setup.model, e->setup.handle,
+                                 &e->conversation, &state, reason);
+  if (code) return code;
+  e->position = e->kept = state->position;
+  state_read(e, state->content);
+  return 0;
+}
+
+void echo_resume_lost(echo *e, uint64_t now_ms) {
+  if (e->conversation) conversation_end(e->conversation, unix_ms(e, now_ms), 0);
+  e->conversation = NULL;
+}
+
+void echo_take_in(echo *e, uint64_t now_ms) {
+  if (e->position++ == e->kept) e->untold_ms = now_ms;
+  e->index++;
+}
+
+/* ---- updates ---- */
+
+static void send_update(echo *e, const char *handle, bool resumable) {
+  json_t *update = json_pack("{s:s, s:b}", "newHandle", handle, "resumable", resumable);
+  char index[24];
+  snprintf(index, sizeof index, "%" PRId64, e->index);
+  if (resumable && e->setup.transparent) json_object_set_new(update, "lastConsumedClientMessageIndex", json_string(index));
+  service_send(e->service, json_pack("{s:o}", "sessionResumptionUpdate", update));
+  e->told = resumable ? ECHO_TOLD_RESUMABLE : ECHO_TOLD_NOT;
+}
+
+static bool is_idle(const echo *e) { return !echo_busy(e) && !e->waiting_count; }
+
+/* When the next update is due: after the setup, after a turn, and, transparently, after what was merely taken in. */
+static uint64_t update_deadline(const echo *e) {
+  if (!e->conversation) return SERVICE_NEVER;
+  if (!is_idle(e)) return e->told == ECHO_TOLD_RESUMABLE ? 0 : SERVICE_NEVER;
+  if (e->told != ECHO_TOLD_RESUMABLE || e->turn_ended) return 0;
+  if (!e->setup.transparent || e->position == e->kept) return SERVICE_NEVER;
+  return e->position - e->kept >= STATE_MESSAGES ? 0 : e->untold_ms + STATE_MS;
+}
+
+uint64_t echo_resume_deadline(const echo *e) { return update_deadline(e); }
+
+bool echo_resume_next(echo *e, uint64_t now_ms) {
+  if (update_deadline(e) > now_ms) return false;
+  if (!is_idle(e)) {
+    send_update(e, "", false);
+    return true;
+  }
+  const conversation_state *state = conversation_keep(e->conversation, state_json(e), state_size(e), e->position);
+  e->turn_ended = false;
+  e->kept = e->position;
+  if (!state)
+    service_close(e->service, 1011, "Internal error encountered.");
+  else
+    send_update(e, state->handle, true);
+  return true;
+}
