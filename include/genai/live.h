@@ -14,6 +14,30 @@ extern "C" {
  * begin after it. */
 typedef struct genai_live_session genai_live_session;
 
+/* What the session does when its connection is lost or ended by the service. */
+typedef enum genai_live_reconnect {
+  GENAI_LIVE_RECONNECT_RESUME = 0,          /* goes on in a new connection from the last resumption handle */
+  GENAI_LIVE_RECONNECT_RESUME_OR_FRESH = 1, /* and where that fails, in a fresh session that is told the recent turns as text */
+  GENAI_LIVE_RECONNECT_NONE = 2             /* ends; the setup is sent as it is, without asking for resumption handles */
+} genai_live_reconnect;
+
+/* How it does so. Zero is the default of each. */
+typedef struct genai_live_recovery {
+  uint32_t attempts_max; /* dials in a row without a stable connection before the session ends; default 30 */
+  uint32_t budget_ms;    /* time without a stable connection before it ends; default 300,000 */
+  uint32_t delay_ms;     /* pause before the second dial in a row, doubled for each further one, with jitter (from half of it to
+                            all); the first needs none. Default 500 */
+  uint32_t delay_max_ms; /* the longest pause; after a refusal for quota or overload, this one. Default 15,000 */
+  uint32_t stable_ms;    /* a connection that was open for so long counts as stable; default 10,000 */
+  uint32_t media_age_ms; /* audio and video that could not be sent for so long are dropped, oldest first, and counted;
+                            UINT32_MAX: never. Default 10,000. Without transparent resumption it also bounds what is said again */
+  size_t replay_max;     /* bytes kept of what was sent and is not known to be part of the resumption handle's state; when it is
+                            full the oldest audio and video go, then the oldest of all, counted in `lost`. Default 4 MiB */
+  uint32_t answer_timeout_ms; /* GENAI_LIVE_EVENT_NO_ANSWER after so long; UINT32_MAX: never. Default 20,000 */
+  bool index_from_zero;  /* transparent resumption (Vertex): lastConsumedClientMessageIndex counts the first message after the
+                            setup as 0. Google's recipe counts it as 1, which is the default; no recording confirms it */
+} genai_live_recovery;
+
 /* What a session begins with. Encoded or copied before the call returns. */
 typedef struct genai_live_connect_params {
   const char *model;                       /* "gemini-…", "models/…"; required */
@@ -23,6 +47,10 @@ typedef struct genai_live_connect_params {
   void *user;                              /* genai_live_user returns it */
   genai_tools *tools;                      /* functions that run themselves: declared behind the config's tools; the session holds
                                               the set. Their calls are received as well, for information */
+  genai_live_reconnect reconnect;          /* default RESUME: the setup asks for resumption handles (transparent ones on Vertex)
+                                              unless its own sessionResumption says how */
+  genai_live_recovery recovery;
+  const char *resumption_handle;           /* of an earlier session, to go on with (setup.sessionResumption.handle); or NULL */
 } genai_live_connect_params;
 
 /* What happened to the session itself. */
@@ -31,14 +59,30 @@ typedef enum genai_live_event_kind {
   GENAI_LIVE_EVENT_OPEN = 1,      /* setupComplete came (after genai_live_start; genai_live_connect takes it itself) */
   GENAI_LIVE_EVENT_GOING_AWAY = 2, /* goAway: time_left_ms until the service ends the connection */
   GENAI_LIVE_EVENT_STALLED = 3,   /* inbox_max is reached and reading has paused: call genai_live_receive more often */
-  GENAI_LIVE_EVENT_WRITABLE = 4   /* a send that would have waited can be tried again */
+  GENAI_LIVE_EVENT_WRITABLE = 4,  /* a send that would have waited can be tried again */
+  GENAI_LIVE_EVENT_RECONNECTING = 5, /* the connection is gone: status, close_code and text say why; attempt follows in delay_ms */
+  GENAI_LIVE_EVENT_RESUMED = 6,   /* the session goes on: replayed, lost. An answer that was cut short may come again from its
+                                     beginning: what was played of it is void */
+  GENAI_LIVE_EVENT_DEGRADED = 7,  /* the same in a fresh session: the model knows the recent turns as text and nothing else */
+  GENAI_LIVE_EVENT_CALLS_GONE = 8, /* function calls that the service does not know any more (call_ids); answers are dropped */
+  GENAI_LIVE_EVENT_NO_ANSWER = 9, /* it is the model's turn, and nothing has come for delay_ms; told once a turn */
+  GENAI_LIVE_EVENT_EMPTY_TURN = 10, /* the turn that is complete had nothing in it */
+  GENAI_LIVE_EVENT_QUIET_AUDIO = 11, /* all audio of the turn that is complete is too quiet to be heard */
+  GENAI_LIVE_EVENT_REJECTED = 12  /* turnCompleteReason RESPONSE_REJECTED again: attempt answers in a row */
 } genai_live_event_kind;
 
 /* One such happening; it lives as long as its message. */
 typedef struct genai_live_event {
   genai_live_event_kind kind;
-  const char *text;               /* one sentence */
+  const char *text;               /* one or more sentences */
   int64_t time_left_ms;           /* GOING_AWAY */
+  unsigned attempt;               /* RECONNECTING: 1 is the first after a stable connection; REJECTED */
+  uint64_t delay_ms;              /* RECONNECTING, NO_ANSWER */
+  genai_status status;            /* RECONNECTING: what a session with reconnect = NONE would have ended with */
+  int close_code;                 /* RECONNECTING: as genai_error.close_code */
+  uint64_t replayed;              /* RESUMED, DEGRADED: messages of this program that are sent again */
+  uint64_t lost;                  /* messages of this program that are not part of the session and cannot be sent again */
+  genai_string_list call_ids;     /* CALLS_GONE: at most the last 16; names where the service gives no ids */
 } genai_live_event;
 
 /* One received message: one allocation. At least one of server and event is set; both may be. */
@@ -119,6 +163,10 @@ GENAI_API bool genai_live_writable(genai_live_session *session);
 GENAI_API uint64_t genai_live_interruptions(const genai_live_session *session);
 /* setupComplete as it came, valid until genai_live_free; NULL before. session_id is given by Vertex only. */
 GENAI_API const genai_live_server_setup_complete *genai_live_setup_complete(genai_live_session *session);
+/* The newest handle from which the session can be resumed (sessionResumptionUpdate.newHandle of an update that was resumable), for
+ * resumption_handle of a later session, also in another process: copied, the caller's (genai_text_free). NULL when none has come.
+ * The service keeps it for about 2 hours after the session's end (Developer API; 24 on Vertex). Treat it as a secret. */
+GENAI_API char *genai_live_resumption_handle(genai_live_session *session);
 GENAI_API void *genai_live_user(const genai_live_session *session);
 
 /* Closes gracefully (code 1000): what was queued is sent, then the close frame; waits for the peer's, at most

@@ -12,7 +12,9 @@ payload *payload_end(buf *b) {
   if (b->failed || b->size < sizeof(payload)) return NULL;
   payload *p = (payload *)(void *)b->data;
   atomic_init(&p->references, 1);
-  p->responses = 0;
+  p->kind = 0;
+  p->again = false;
+  p->at = p->serial = 0;
   p->next = NULL;
   p->size = b->size - sizeof *p;
   p->data = b->data + sizeof *p;

@@ -4,12 +4,17 @@
 #define GENAI_SRC_BASE_PAYLOAD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
 typedef struct payload {
   atomic_uint references;
-  uint8_t responses;     /* function calls that it answers */
+  uint8_t kind;          /* what it is to its owner (session_input) */
+  bool again;            /* it was on the wire of an earlier connection */
+  uint64_t at;           /* when it was queued, ms */
+  uint64_t serial;       /* its number among all messages of its session that were put on a wire; 0 before */
   struct payload *next;  /* of the one queue that it stands in */
   size_t size;
   const uint8_t *data;   /* behind this head, in the same memory */

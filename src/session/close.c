@@ -6,29 +6,35 @@
 #include "session/session.h"
 
 typedef struct advice {
-  int code;           /* 0: any */
-  const char *reason; /* a part of the close reason, lower case; "" for any */
+  int code;                 /* 0: any */
+  const char *reason;       /* a part of the close reason, lower case; "" for any */
+  session_fate setup, open; /* of a later connection, before and after its setupComplete */
   const char *text;
 } advice;
 
+#define RETRY SESSION_FATE_RETRY
+#define PAUSE SESSION_FATE_PAUSE
+#define HANDLE SESSION_FATE_HANDLE
+#define FINAL SESSION_FATE_FINAL
+
 /* The texts are those that the service is known to give; the first row that fits wins. */
 static const advice advices[] = {
-    {0, "api key expired", "Renew the API key."},
-    {0, "api key not valid", "Check the API key."},
-    {0, "unregistered callers", "Give an API key; an ephemeral token needs the constrained method and API version v1alpha."},
-    {0, "quota", "The project's quota or number of concurrent sessions is used up; wait, or ask for more."},
-    {0, "resource_exhausted", "The project's quota or number of concurrent sessions is used up; wait, or ask for more."},
-    {0, "is not found for api version", "Check the model's name, and that it serves BidiGenerateContent on this backend and API version."},
-    {0, "entity was not found", "Check the model's name, the project and the location."},
-    {0, "deadline expired", "The service ended the connection at its time limit; connect again, with the resumption handle if there is one."},
-    {0, "not implemented, or supported", "The model does not offer something that the setup or the last message asked for (often tools on a native-audio model)."},
-    {1007, "invalid json", "The service could not read the last message; this is a bug, please report it with the message."},
-    {1007, "", "A field of the setup or of the last message does not suit this model: the usual causes are a response modality, a thinking or proactivity setting that the model lacks, or a stale resumption handle."},
-    {1008, "", "The service holds the request to be against its rules: check the model's name, the tools and what the key may do."},
-    {1009, "", "A message was too large for the service; send audio and video in smaller pieces."},
-    {1011, "", "An error inside the service; connecting again usually helps."},
-    {1012, "", "The service restarts; connect again."},
-    {1013, "", "The service is overloaded; connect again after a pause."},
+    {0, "api key expired", FINAL, FINAL, "Renew the API key."},
+    {0, "api key not valid", FINAL, FINAL, "Check the API key."},
+    {0, "unregistered callers", FINAL, FINAL, "Give an API key; an ephemeral token needs the constrained method and API version v1alpha."},
+    {0, "quota", PAUSE, PAUSE, "The project's quota or number of concurrent sessions is used up; wait, or ask for more."},
+    {0, "resource_exhausted", PAUSE, PAUSE, "The project's quota or number of concurrent sessions is used up; wait, or ask for more."},
+    {0, "is not found for api version", FINAL, FINAL, "Check the model's name, and that it serves BidiGenerateContent on this backend and API version."},
+    {0, "entity was not found", HANDLE, RETRY, "Check the model's name, the project and the location."},
+    {0, "deadline expired", RETRY, RETRY, "The service ended the connection at its time limit; connect again, with the resumption handle if there is one."},
+    {0, "not implemented, or supported", HANDLE, RETRY, "The model does not offer something that the setup or the last message asked for (often tools on a native-audio model)."},
+    {1007, "invalid json", FINAL, RETRY, "The service could not read the last message; this is a bug, please report it with the message."},
+    {1007, "", HANDLE, RETRY, "A field of the setup or of the last message does not suit this model: the usual causes are a response modality, a thinking or proactivity setting that the model lacks, or a stale resumption handle."},
+    {1008, "", HANDLE, RETRY, "The service holds the request to be against its rules: check the model's name, the tools and what the key may do."},
+    {1009, "", FINAL, FINAL, "A message was too large for the service; send audio and video in smaller pieces."},
+    {1011, "", RETRY, RETRY, "An error inside the service; connecting again usually helps."},
+    {1012, "", RETRY, RETRY, "The service restarts; connect again."},
+    {1013, "", PAUSE, PAUSE, "The service is overloaded; connect again after a pause."},
 };
 
 /* What to do about an HTTP status of a refused upgrade; an {"error":...} answer has the same numbers. */
@@ -55,12 +61,39 @@ static bool contains(const char *text, const char *part) {
   return false;
 }
 
-static const char *advise(int code, const char *reason) {
+static const advice *find(int code, const char *reason) {
   for (size_t i = 0; i < sizeof advices / sizeof *advices; i++) {
     const advice *a = &advices[i];
-    if ((!a->code || a->code == code) && (!a->reason[0] || contains(reason, a->reason))) return a->text;
+    if ((!a->code || a->code == code) && (!a->reason[0] || contains(reason, a->reason))) return a;
   }
   return NULL;
+}
+
+static const char *advise(int code, const char *reason) {
+  const advice *found = find(code, reason);
+  return found ? found->text : NULL;
+}
+
+static session_fate fate_of_status(int status) {
+  if (status == 429 || status == 503) return PAUSE;
+  return status == 408 || status >= 500 ? RETRY : FINAL;
+}
+
+session_fate session_fate_of(const genai_error *end, bool setup, bool handle) {
+  session_fate fate = RETRY;
+  const advice *found = NULL;
+  switch (end->status) {
+  case GENAI_ERROR_REFUSED:
+    found = find(end->close_code, end->close_reason);
+    if (found) fate = setup ? found->setup : found->open;
+    break;
+  case GENAI_ERROR_SERVICE:
+  case GENAI_ERROR_HTTP: fate = fate_of_status(end->http_status); break;
+  case GENAI_ERROR_ARGUMENT:
+  case GENAI_ERROR_INSECURE: fate = FINAL; break;
+  default: break;
+  }
+  return fate == HANDLE && !handle ? FINAL : fate;
 }
 
 /* Whether a text that is not ours ends as a sentence does. */
@@ -97,6 +130,7 @@ void session_explain_answer(genai_error *end, const char *peer, const genai_live
   if (answer->code.has) error_append(end, " %d", code);
   if (answer->status) error_append(end, " %s", answer->status);
   error_append(end, ": %s", answer->message ? answer->message : "it gave no text.");
+  end->http_status = code;
   if (!text && (code == 401 || code == 403 || code == 429 || code >= 500)) text = advise_status(code);
   add(end, text ? text : "Check the model's name and the config.");
 }

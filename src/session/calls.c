@@ -1,0 +1,162 @@
+#include "session/calls.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "session/input.h"
+#include "wire/reader.h"
+#include "wire/tables.h"
+#include "wire/writer.h"
+
+enum { ANSWER_MAX = 64 << 20 };
+
+void session_calls_deinit(session_calls *calls) {
+  for (size_t i = 0; i < calls->count; i++) mem_free(calls->items[i].id);
+  for (size_t i = 0; i < SESSION_CALLS_GONE_MAX; i++) mem_free((char *)calls->gone[i]);
+  mem_free(calls->items);
+  *calls = (session_calls){0};
+}
+
+static session_call *find(session_calls *calls, const char *id, bool answered) {
+  for (size_t i = 0; id && i < calls->count; i++)
+    if (calls->items[i].answered == answered && !strcmp(calls->items[i].id, id)) return &calls->items[i];
+  return NULL;
+}
+
+static void forget(session_calls *calls, session_call *call) {
+  mem_free(call->id);
+  *call = calls->items[--calls->count];
+}
+
+/* Without memory the call is only counted. */
+static void track(session_calls *calls, const char *id) {
+  if (!id || calls->count == SESSION_CALLS_MAX) return;
+  if (!calls->items) calls->items = mem_alloc(SESSION_CALLS_MAX * sizeof *calls->items);
+  char *copy = calls->items ? mem_strdup(id) : NULL;
+  if (copy) calls->items[calls->count++] = (session_call){.id = copy};
+}
+
+void session_calls_made(session_calls *calls, const genai_function_call_list *made) {
+  for (size_t i = 0; i < made->count; i++) {
+    const genai_function_call *call = made->items[i];
+    if (call->will_continue.value) continue; /* a piece of one that is still being made */
+    calls->open++;
+    track(calls, call->id ? call->id : call->name);
+  }
+}
+
+void session_calls_cancelled(session_calls *calls, const genai_string_list *ids) {
+  for (size_t i = 0; i < ids->count; i++) {
+    session_call *call = find(calls, ids->items[i], false);
+    if (call) forget(calls, call);
+    if (calls->open) calls->open--;
+  }
+}
+
+/* The responses of a toolResponse; NULL, and they count as none, for want of memory. */
+static const genai_live_client_tool_response *read(arena *a, const payload *message) {
+  void *out = NULL;
+  if (wire_read(a, &wire_live_client_message, (const char *)message->data, message->size, NULL, &out, NULL) != GENAI_OK) return NULL;
+  return ((const genai_live_client_message *)out)->tool_response;
+}
+
+static const char *id_of(const genai_function_response *response) { return response->id ? response->id : response->name; }
+
+void session_calls_answered(session_calls *calls, const payload *answer) {
+  arena a;
+  arena_init(&a, ANSWER_MAX);
+  const genai_live_client_tool_response *read_back = read(&a, answer);
+  for (size_t i = 0; read_back && i < read_back->function_responses.count; i++) {
+    const genai_function_response *response = read_back->function_responses.items[i];
+    if (response->will_continue.value) continue;
+    session_call *call = find(calls, id_of(response), false);
+    if (call) call->answered = true;
+    if (calls->open) calls->open--;
+  }
+  arena_deinit(&a);
+}
+
+void session_calls_kept(session_calls *calls, bool answers_kept) {
+  for (size_t i = calls->count; i-- > 0;) {
+    if (answers_kept && calls->items[i].answered)
+      forget(calls, &calls->items[i]);
+    else
+      calls->items[i].kept = true;
+  }
+}
+
+/* Takes the text over. */
+static void remember_gone(session_calls *calls, char *id) {
+  const char **place = &calls->gone[calls->gone_count++ % SESSION_CALLS_GONE_MAX];
+  mem_free((char *)*place);
+  *place = id;
+}
+
+void session_calls_lose(session_calls *calls, bool all) {
+  calls->gone_now = 0;
+  for (int open = 0; open < 2; open++) /* the open ones last: they are what session_calls_lost tells */
+    for (size_t i = calls->count; i-- > 0;) {
+      session_call *call = &calls->items[i];
+      if ((call->kept && !all) || call->answered == (bool)open) continue;
+      remember_gone(calls, call->id);
+      if (open) {
+        calls->gone_now++;
+        if (calls->open) calls->open--;
+      }
+      *call = calls->items[--calls->count];
+    }
+  if (all) calls->open = 0;
+}
+
+size_t session_calls_lost(const session_calls *calls, const char **ids, size_t max) {
+  size_t count = calls->gone_now;
+  if (count > max) count = max;
+  if (count > SESSION_CALLS_GONE_MAX) count = SESSION_CALLS_GONE_MAX;
+  for (size_t i = 0; i < count; i++) ids[i] = calls->gone[(calls->gone_count - count + i) % SESSION_CALLS_GONE_MAX];
+  return count;
+}
+
+static bool is_gone(const session_calls *calls, const char *id) {
+  for (size_t i = 0; id && i < SESSION_CALLS_GONE_MAX && calls->gone[i]; i++)
+    if (!strcmp(calls->gone[i], id)) return true;
+  return false;
+}
+
+/* NULL: out of memory. */
+static payload *without_gone(session_calls *calls, arena *a, const genai_live_client_tool_response *from) {
+  const genai_function_response **left = arena_alloc(a, from->function_responses.count * sizeof *left);
+  genai_live_client_tool_response less = *from;
+  buf b;
+  size_t count = 0;
+  if (!left) return NULL;
+  for (size_t i = 0; i < from->function_responses.count; i++)
+    if (!is_gone(calls, id_of(from->function_responses.items[i]))) left[count++] = from->function_responses.items[i];
+  less.function_responses.items = left;
+  less.function_responses.count = count;
+  payload_begin(&b, ANSWER_MAX, 0);
+  payload *out = NULL;
+  if (wire_write(&b, &wire_live_client_message, &(genai_live_client_message){.tool_response = &less}, NULL, NULL) == GENAI_OK)
+    out = payload_end(&b);
+  if (!out) buf_deinit(&b);
+  return out;
+}
+
+bool session_calls_moot(void *user, payload **message) {
+  session_calls *calls = user;
+  size_t gone = 0, count = 0;
+  arena a;
+  if ((*message)->kind != SESSION_INPUT_TOOL || !calls->gone_count) return false;
+  arena_init(&a, ANSWER_MAX);
+  const genai_live_client_tool_response *answer = read(&a, *message);
+  for (count = answer ? answer->function_responses.count : 0; gone < count; gone++)
+    if (!is_gone(calls, id_of(answer->function_responses.items[gone]))) break;
+  bool all = count && gone == count;
+  if (count && !all) {
+    bool some = false;
+    for (size_t i = 0; i < count; i++) some |= is_gone(calls, id_of(answer->function_responses.items[i]));
+    payload *less = some ? without_gone(calls, &a, answer) : NULL;
+    if (less) *message = less;
+  }
+  arena_deinit(&a);
+  return all;
+}

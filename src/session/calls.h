@@ -1,0 +1,41 @@
+/* The function calls of a conversation: which are open, and which no service knows any more, since the session in which they were
+ * made is gone. */
+#ifndef GENAI_SRC_SESSION_CALLS_H
+#define GENAI_SRC_SESSION_CALLS_H
+
+#include "base/payload.h"
+#include "genai/types.h"
+
+/* Beyond these, calls are only counted. */
+enum { SESSION_CALLS_MAX = 256, SESSION_CALLS_GONE_MAX = 64 };
+
+typedef struct session_call {
+  char *id;      /* or its name, where the service gives no ids (Vertex) */
+  bool answered; /* kept on for the sake of its answer, which may have to be sent again */
+  bool kept;     /* part of the kept state */
+} session_call;
+
+typedef struct session_calls {
+  session_call *items;
+  size_t count;
+  unsigned open;         /* neither answered nor cancelled, tracked or not */
+  const char *gone[SESSION_CALLS_GONE_MAX]; /* a ring of the last ones */
+  size_t gone_count;     /* in all */
+  size_t gone_now;       /* by the last session_calls_lose */
+} session_calls;
+
+void session_calls_deinit(session_calls *calls);
+void session_calls_made(session_calls *calls, const genai_function_call_list *made);
+void session_calls_cancelled(session_calls *calls, const genai_string_list *ids);
+/* The application's toolResponse went out. */
+void session_calls_answered(session_calls *calls, const payload *answer);
+/* The kept state now holds every call made so far; `answers_kept`: and every answer. */
+void session_calls_kept(session_calls *calls, bool answers_kept);
+/* The service goes on from the kept state, or with `all` from nothing: the others are gone. */
+void session_calls_lose(session_calls *calls, bool all);
+/* The open ones among the calls of the last session_calls_lose, at most `max`, valid until the next; returns how many. */
+size_t session_calls_lost(const session_calls *calls, const char **ids, size_t max);
+/* Whether a message answers only calls that are gone. One that answers others too is replaced by one without them. */
+bool session_calls_moot(void *calls, payload **message);
+
+#endif

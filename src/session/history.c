@@ -1,0 +1,104 @@
+#include "session/history.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "wire/reader.h"
+#include "wire/tables.h"
+#include "wire/writer.h"
+
+enum { TURN_MAX = 8 << 10, READ_MAX = 64 << 20 };
+
+static session_said *at(const session_history *h, size_t i) { return &h->turns[(h->first + i) % SESSION_HISTORY_TURNS]; }
+
+static void drop_first(session_history *h) {
+  h->bytes -= at(h, 0)->text.size;
+  buf_deinit(&at(h, 0)->text);
+  h->first = (h->first + 1) % SESSION_HISTORY_TURNS;
+  h->count--;
+  if (h->answered) h->answered--;
+}
+
+void session_history_deinit(session_history *h) {
+  while (h->count) drop_first(h);
+  mem_free(h->turns);
+  *h = (session_history){0};
+}
+
+/* Appends to the last turn if it is of the same side and `go_on`. What finds no memory or room is left out. */
+static void say(session_history *h, bool model, bool go_on, const char *text) {
+  if (!text || !*text) return;
+  if (!h->turns && !(h->turns = mem_zalloc(SESSION_HISTORY_TURNS * sizeof *h->turns))) return;
+  session_said *last = h->count > h->answered ? at(h, h->count - 1) : NULL;
+  if (!last || last->model != model || !go_on) {
+    if (h->count == SESSION_HISTORY_TURNS) drop_first(h);
+    last = at(h, h->count++);
+    *last = (session_said){.model = model};
+    buf_init(&last->text, TURN_MAX);
+  }
+  size_t before = last->text.size;
+  buf_text(&last->text, text);
+  last->text.failed = last->text.full = false;
+  h->bytes += last->text.size - before;
+  while (h->bytes > SESSION_HISTORY_BYTES && h->count > 1) drop_first(h);
+}
+
+static void say_content(session_history *h, const genai_content *content) {
+  bool model = content->role && !strcmp(content->role, "model"), go_on = false;
+  for (size_t i = 0; i < content->parts.count; i++) {
+    say(h, model, go_on, content->parts.items[i]->text);
+    go_on = true;
+  }
+}
+
+void session_history_sent(session_history *h, const payload *message) {
+  void *out = NULL;
+  arena a;
+  arena_init(&a, READ_MAX);
+  if (wire_read(&a, &wire_live_client_message, (const char *)message->data, message->size, NULL, &out, NULL) == GENAI_OK) {
+    const genai_live_client_message *m = out;
+    for (size_t i = 0; m->client_content && i < m->client_content->turns.count; i++) say_content(h, m->client_content->turns.items[i]);
+    if (m->realtime_input) say(h, false, false, m->realtime_input->text);
+  }
+  arena_deinit(&a);
+}
+
+void session_history_heard(session_history *h, const session_news *news, uint64_t serial) {
+  say(h, false, true, news->heard);
+  say(h, true, true, news->text);
+  say(h, true, true, news->said);
+  if (!news->turn_complete) return;
+  h->answered = h->count;
+  h->serial = serial;
+}
+
+void session_history_forget_unanswered(session_history *h) {
+  for (; h->count > h->answered; h->count--) {
+    session_said *last = at(h, h->count - 1);
+    h->bytes -= last->text.size;
+    buf_deinit(&last->text);
+  }
+}
+
+payload *session_history_seed(const session_history *h, bool complete) {
+  genai_part parts[SESSION_HISTORY_TURNS];
+  const genai_part *part[SESSION_HISTORY_TURNS];
+  genai_content turns[SESSION_HISTORY_TURNS];
+  const genai_content *turn[SESSION_HISTORY_TURNS];
+  buf b;
+  if (!h->count) return NULL;
+  for (size_t i = 0; i < h->count; i++) {
+    const char *text = buf_cstr(&at(h, i)->text);
+    parts[i] = (genai_part){.text = text ? text : ""};
+    part[i] = &parts[i];
+    turns[i] = (genai_content){.parts = {&part[i], 1}, .role = at(h, i)->model ? "model" : "user"};
+    turn[i] = &turns[i];
+  }
+  const genai_live_client_content content = {.turns = {turn, h->count}, .turn_complete = {true, complete}};
+  payload_begin(&b, SESSION_HISTORY_BYTES * 7, h->bytes + 64 * h->count);
+  payload *out = NULL;
+  if (wire_write(&b, &wire_live_client_message, &(genai_live_client_message){.client_content = &content}, NULL, NULL) == GENAI_OK)
+    out = payload_end(&b);
+  if (!out) buf_deinit(&b);
+  return out;
+}
