@@ -63,7 +63,7 @@ typedef enum genai_status {
 typedef struct genai_error {
   genai_status status;    /* what the call returned */
   int os_error;           /* errno of the failed system call, or 0 */
-  int http_status;        /* status of a refused upgrade or request, or 0 */
+  int http_status;        /* status of a refused upgrade or request, or the code of an {"error":...} answer; or 0 */
   int close_code;         /* RFC 6455 section 7.4 code as it came; 1005 for an empty close, 1006 for none; 0 when not about a close */
   char close_reason[124]; /* the close frame's reason, NUL-terminated */
   char message[2048];     /* one or more whole sentences: what happened, why, what to do */

@@ -16,6 +16,9 @@ extern "C" {
 typedef struct genai_music_connect_params {
   const char *model; /* NULL: "models/lyria-realtime-exp" */
   void *user;        /* genai_live_user returns it */
+  genai_live_reconnect reconnect; /* NONE, or anything else: a lost connection is made again, and prompts, config and playback
+                                     are told to it as they were (GENAI_LIVE_EVENT_RESUMED); there are no handles */
+  genai_live_recovery recovery;
 } genai_music_connect_params;
 
 /* One received message: one allocation. At least one of server and event is set; both may be. */

@@ -15,8 +15,8 @@
 
 enum { MODELS_MAX = 4 << 20 };
 
-static const live_transport over_websocket = {net_ws_connect, net_ws_send,  net_ws_ping, net_ws_resume,
-                                              net_ws_close,   net_ws_abort, net_ws_phase};
+static const live_transport over_websocket = {net_ws_connect, net_ws_send,  net_ws_ping, net_ws_upgrade,
+                                              net_ws_resume,  net_ws_close, net_ws_abort, net_ws_phase};
 
 static const genai_client_options defaults = {
     .backend = GENAI_BACKEND_GEMINI,
@@ -70,6 +70,7 @@ static genai_status make_auth(genai_client *c, const genai_client_options *optio
                     .credentials_file = options->credentials_file, .credentials_json = options->credentials_json,
                     .proxy = options->proxy, .no_proxy = options->no_proxy, .environment = environment,
                     .allow_loopback = net_host_is_loopback(c->endpoints[ENDPOINT_LIVE].host)};
+  c->renewable = !options->access_token;
   genai_status status = auth_new(&c->auth, c->loop, c->tls, &o, error);
   if (status != GENAI_OK || c->settings.project || c->settings.gateway || !auth_project(c->auth)) return status;
   c->settings.project = mem_strdup(auth_project(c->auth));

@@ -19,6 +19,7 @@ typedef struct live_transport {
                           genai_error *error);
   bool (*send)(net_ws *ws, payload *message);
   bool (*ping)(net_ws *ws);
+  void (*upgrade)(net_ws *ws);
   void (*resume)(net_ws *ws);
   void (*close)(net_ws *ws, int code, const char *reason, unsigned linger_ms);
   void (*abort)(net_ws *ws);
@@ -46,6 +47,7 @@ struct genai_client {
   net_tls *tls;                 /* NULL when everything is plain */
   net_loop *loop;
   auth *auth;                   /* bearer tokens, or NULL where none are needed */
+  bool renewable;               /* and another is to be had when one is refused */
   message_pool *pool;           /* memory of received messages */
   const live_transport *transport;
   uv_mutex_t sessions_mutex;    /* taken before a session's mutex, never inside it */

@@ -116,17 +116,29 @@ inbox_item *inbox_item_decode(message_pool *pool, const wire_message *type, cons
   return item;
 }
 
-bool inbox_item_add_event(inbox_item *item, genai_live_event_kind kind, const char *text, int64_t time_left_ms) {
-  genai_live_event *event = arena_alloc(&item->memory, sizeof *event);
-  if (!event) return false;
-  *event = (genai_live_event){.kind = kind, .text = text, .time_left_ms = time_left_ms};
-  item->message.live.event = event; /* where the music message has its own */
+static bool copy_ids(arena *memory, genai_string_list *ids) {
+  const char **copies = arena_alloc(memory, ids->count * sizeof *copies + 1);
+  if (!copies) return false;
+  for (size_t i = 0; i < ids->count; i++)
+    if (!(copies[i] = arena_strndup(memory, ids->items[i], strlen(ids->items[i])))) return false;
+  ids->items = copies;
   return true;
 }
 
-inbox_item *inbox_item_event(genai_live_event_kind kind, const char *text) {
-  inbox_item *item = item_new(NULL, 0, 4096);
-  if (item && inbox_item_add_event(item, kind, text, 0)) return item;
+bool inbox_item_add_event(inbox_item *item, const genai_live_event *event) {
+  genai_live_event *copy = arena_alloc(&item->memory, sizeof *copy);
+  if (!copy) return false;
+  *copy = *event;
+  copy->text = arena_strndup(&item->memory, event->text, strlen(event->text));
+  if (!copy->text || (event->call_ids.count && !copy_ids(&item->memory, &copy->call_ids))) return false;
+  item->message.live.event = copy; /* where the music message has its own */
+  return true;
+}
+
+inbox_item *inbox_item_event(const genai_live_event *event) {
+  enum { EVENT_MAX = 64 << 10 };
+  inbox_item *item = item_new(NULL, 0, EVENT_MAX);
+  if (item && inbox_item_add_event(item, event)) return item;
   inbox_item_free(item);
   return NULL;
 }

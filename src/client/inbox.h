@@ -34,10 +34,10 @@ void inbox_append(inbox *box, inbox *more);   /* moves all of `more` to the end 
 /* Decodes one received text as `type`, the live or the music server's message, on the I/O thread. A text that is no valid message
  * gives an item with an error; NULL: out of memory. */
 inbox_item *inbox_item_decode(message_pool *pool, const wire_message *type, const uint8_t *text, size_t size, size_t message_max);
-/* An item with only an event; the text is static. */
-inbox_item *inbox_item_event(genai_live_event_kind kind, const char *text);
+/* An item with only an event, of which nothing is kept. NULL: out of memory. */
+inbox_item *inbox_item_event(const genai_live_event *event);
 /* Adds an event to a decoded item; false: out of memory. */
-bool inbox_item_add_event(inbox_item *item, genai_live_event_kind kind, const char *text, int64_t time_left_ms);
+bool inbox_item_add_event(inbox_item *item, const genai_live_event *event);
 void inbox_item_free(inbox_item *item);
 
 #endif

@@ -123,7 +123,8 @@ static void destroy(genai_live_session *s) {
   genai_client *client = s->client;
   tools_run_free(s->tools);
   inbox_deinit(&s->inbox);
-  outbox_deinit(&s->outbox);
+  session_list_clear(&s->outbox);
+  mem_free(s->handle);
   inbox_item_free(s->setup_complete);
   live_io_deinit(s);
   payload_drop(s->setup);
@@ -138,9 +139,57 @@ static session_news news(const inbox_item *item) { return session_news_of_live(i
 
 static const live_kind live = {ENDPOINT_LIVE, &wire_live_server_message, news};
 
+/* ---- how the session goes on after a loss ---- */
+
+static uint64_t or_default(uint32_t value, uint64_t fallback) { return value == UINT32_MAX ? SESSION_NEVER : value ? value : fallback; }
+
+/* What the mind begins with; `first_ms`: for the first connection. */
+static session_settings settle(const genai_client *c, const live_kind *kind, const genai_live_connect_params *params,
+                               uint64_t first_ms) {
+  const genai_live_recovery *r = &params->recovery;
+  const genai_model_traits *traits = kind == &live ? models_find(c->models, params->model) : NULL;
+  return (session_settings){
+      .connect_timeout = first_ms,
+      .close_timeout = c->options.close_timeout_ms,
+      .keepalive = c->options.keepalive_ms == UINT32_MAX ? SESSION_NEVER : c->options.keepalive_ms,
+      .keepalive_timeout = c->options.keepalive_timeout_ms,
+      .reconnect = params->reconnect,
+      .music = kind != &live,
+      .vertex = c->backend == WIRE_BACKEND_VERTEX,
+      .renewable = c->renewable,
+      .single_use = c->settings.token,
+      .announce_history = traits && traits->client_content == GENAI_ACCEPTANCE_REFUSED,
+      .attempts_max = r->attempts_max ? r->attempts_max : 30,
+      .budget = or_default(r->budget_ms, 300000),
+      .delay = or_default(r->delay_ms, 500),
+      .delay_max = or_default(r->delay_max_ms, 15000),
+      .stable = or_default(r->stable_ms, 10000),
+      .media_age = or_default(r->media_age_ms, 10000),
+      .replay_max = r->replay_max ? r->replay_max : (size_t)4 << 20,
+      .first_index = !r->index_from_zero,
+      .answer_timeout = or_default(r->answer_timeout_ms, 20000),
+  };
+}
+
+/* The setup of an encoded session with the handle to go on from. Takes the setup over and gives back another. */
+static genai_status add_handle(payload **setup, const genai_client *c, const genai_live_connect_params *params, genai_error *error) {
+  session_setup_facts facts;
+  payload *with = NULL;
+  genai_status status = session_setup_look(*setup, &facts, error);
+  const session_setup_needs needs = {
+      .handle = params->resumption_handle,
+      .transparent = facts.asked ? facts.transparent
+                                 : c->backend == WIRE_BACKEND_VERTEX && params->reconnect != GENAI_LIVE_RECONNECT_NONE};
+  if (status == GENAI_OK) status = session_setup_write(&with, *setup, &facts, &needs, error);
+  mem_free(facts.handle);
+  payload_drop(*setup);
+  *setup = with;
+  return status;
+}
+
 /* Takes the setup over. */
-static genai_status start(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_tools *tools, bool by_call,
-                          uint64_t timeout_ms, genai_live_session **session, genai_error *error) {
+static genai_status start(genai_client *client, const live_kind *kind, payload *setup, const genai_live_connect_params *params,
+                          bool by_call, uint64_t timeout_ms, genai_live_session **session, genai_error *error) {
   genai_live_session *s = mem_zalloc(sizeof *s);
   if (!s) {
     payload_drop(setup);
@@ -152,7 +201,7 @@ static genai_status start(genai_client *client, const live_kind *kind, payload *
     mem_free(s);
     return status;
   }
-  if (tools && !(s->tools = tools_run_new(tools, live_answer, s))) {
+  if (params->tools && !(s->tools = tools_run_new(params->tools, live_answer, s))) {
     destroy_locks(s);
     payload_drop(setup);
     mem_free(s);
@@ -162,14 +211,14 @@ static genai_status start(genai_client *client, const live_kind *kind, payload *
   s->client = client;
   s->kind = kind;
   s->transport = client->transport;
-  s->user = user;
+  s->user = params->user;
   s->setup = setup;
   s->open_by_call = by_call;
+  s->settings = settle(client, kind, params, timeout_ms);
   atomic_init(&s->interruptions, 0);
   inbox_init(&s->inbox);
-  outbox_init(&s->outbox);
+  session_list_init(&s->outbox);
   live_io_init(s);
-  s->mind.settings.connect_timeout = timeout_ms;
   if (kind == &live) check_model(s);
   link_session(s);
   uv_mutex_lock(&s->mutex);
@@ -184,8 +233,9 @@ genai_status genai_live_start(genai_client *client, const genai_live_connect_par
   payload *setup = NULL;
   *session = NULL;
   genai_status status = encode_setup(&setup, client, params, error);
+  if (status == GENAI_OK && params->resumption_handle) status = add_handle(&setup, client, params, error);
   if (status != GENAI_OK) return status;
-  return start(client, &live, setup, params->user, params->tools, false, client->options.connect_timeout_ms, session, error);
+  return start(client, &live, setup, params, false, client->options.connect_timeout_ms, session, error);
 }
 
 static genai_status wait_open(genai_live_session *s, const genai_wait *wait, genai_error *error) {
@@ -216,7 +266,7 @@ static genai_status check_wait(genai_client *client, const genai_wait *wait, gen
   return GENAI_OK;
 }
 
-genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_tools *tools,
+genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, const genai_live_connect_params *params,
                           genai_live_session **session, const genai_wait *wait, genai_error *error) {
   *session = NULL;
   genai_status status = check_wait(client, wait, error);
@@ -227,7 +277,7 @@ genai_status live_connect(genai_client *client, const live_kind *kind, payload *
   uint64_t timeout_ms = client->options.connect_timeout_ms;
   if (wait && wait->timeout_ms > 0 && (uint64_t)wait->timeout_ms < timeout_ms) timeout_ms = (uint64_t)wait->timeout_ms;
   genai_live_session *s = NULL;
-  status = start(client, kind, setup, user, tools, true, timeout_ms, &s, error);
+  status = start(client, kind, setup, params, true, timeout_ms, &s, error);
   if (status != GENAI_OK) return status;
   status = wait_open(s, wait, error);
   if (status == GENAI_OK)
@@ -242,7 +292,8 @@ genai_status genai_live_connect(genai_client *client, const genai_live_connect_p
   payload *setup = NULL;
   *session = NULL;
   genai_status status = encode_setup(&setup, client, params, error);
-  return status == GENAI_OK ? live_connect(client, &live, setup, params->user, params->tools, session, wait, error) : status;
+  if (status == GENAI_OK && params->resumption_handle) status = add_handle(&setup, client, params, error);
+  return status == GENAI_OK ? live_connect(client, &live, setup, params, session, wait, error) : status;
 }
 
 /* With the mutex held: the first thing that waits, or GENAI_WOULD_BLOCK. */
@@ -322,6 +373,13 @@ const genai_live_server_setup_complete *genai_live_setup_complete(genai_live_ses
   const inbox_item *item = session->setup_complete;
   live_leave(session);
   return item && session->kind == &live ? item->message.live.server->setup_complete : NULL;
+}
+
+char *genai_live_resumption_handle(genai_live_session *session) {
+  live_enter(session);
+  char *copy = mem_strdup(session->handle);
+  live_leave(session);
+  return copy;
 }
 
 void *genai_live_user(const genai_live_session *session) { return session->user; }

@@ -7,17 +7,19 @@
 #include "session/session.h"
 #include "tools/tools.h"
 
-/* Encoded messages on their way out, oldest first. */
-typedef struct outbox {
-  payload *head, **tail;
-} outbox;
-
 /* Live or music: what they do not have in common. */
 typedef struct live_kind {
   endpoint_service service;
   const wire_message *message;                 /* what the service sends */
   session_news (*news)(const inbox_item *item);
 } live_kind;
+
+/* One connection; a session has a second one while it moves (a handover). */
+typedef struct live_connection {
+  genai_live_session *session;
+  net_ws *ws;            /* NULL: none, or credentials are awaited */
+  auth_wait credentials; /* before the dial */
+} live_connection;
 
 struct genai_live_session {
   /* Set before the session is shared. */
@@ -36,8 +38,9 @@ struct genai_live_session {
   uv_cond_t changed;         /* room in the outbox, open, end, calls, released */
   inbox inbox;
   notify fd;
-  outbox outbox;             /* not yet taken by the I/O thread */
-  size_t out_bytes;          /* of everything not yet given to the transport */
+  session_list outbox;       /* not yet taken by the I/O thread */
+  size_t waiting_bytes;      /* taken, not yet given to a connection */
+  char *handle;              /* the newest for resumption, or NULL */
   unsigned senders;          /* waiting for room in the outbox */
   unsigned lost;             /* messages dropped for want of memory */
   unsigned calls;            /* public calls in flight */
@@ -62,10 +65,9 @@ struct genai_live_session {
   net_timer *timer;
   uint64_t timer_at;         /* when `timer` fires, SESSION_NEVER when it is stopped */
   const live_transport *transport;
-  net_ws *ws;
-  auth_wait credentials;     /* before the dial */
+  live_connection connections[2], *connection; /* that one serves */
+  session_settings settings; /* what the mind begins with */
   session_mind mind;
-  outbox sending;            /* taken, not yet accepted by the transport */
   inbox gathered;            /* received in this turn, published at its end */
   bool started, close_sent, release_after_turn;
 };
@@ -75,15 +77,14 @@ void live_enter(genai_live_session *s); /* takes the mutex */
 void live_leave(genai_live_session *s); /* gives it back */
 
 /* live.c: connects with an encoded setup, which it takes over. */
-genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, void *user, genai_tools *tools,
+genai_status live_connect(genai_client *client, const live_kind *kind, payload *setup, const genai_live_connect_params *params,
                           genai_live_session **session, const genai_wait *wait, genai_error *error);
 /* live.c: the next item; NULL unless GENAI_OK. */
 genai_status live_receive(genai_live_session *s, inbox_item **item, const genai_wait *wait, genai_error *error);
 /* send.c: the answer of a function that ran by itself (tools_answer): never waits. */
 void live_answer(void *session, const genai_function_response *response);
 /* send.c: queues the encoded message in `b`, if `status` says that it was encoded; frees what was not queued. */
-genai_status live_send(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
-                       genai_error *error);
+genai_status live_send(genai_live_session *s, genai_status status, buf *b, const genai_wait *wait, genai_error *error);
 enum { LIVE_SEND_MAX = 64 << 20 }; /* a single message may be this large; it then waits for an empty outbox */
 
 /* io.c, any thread, with the mutex held: has the I/O thread look at the session. */
@@ -96,10 +97,5 @@ void live_io_deinit(genai_live_session *s);
 void live_publish(genai_live_session *s, inbox *more);
 /* With the mutex held: whether genai_live_receive would not wait. */
 bool live_has_news(const genai_live_session *s);
-
-payload *outbox_pop(outbox *box); /* NULL when empty */
-void outbox_init(outbox *box);
-void outbox_push(outbox *box, payload *message); /* takes the reference over */
-void outbox_deinit(outbox *box);
 
 #endif

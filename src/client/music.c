@@ -40,7 +40,9 @@ genai_status genai_music_connect(genai_client *client, const genai_music_connect
   if (client->settings.backend == GENAI_BACKEND_VERTEX)
     return error_set(error, GENAI_ERROR_ARGUMENT, "Music sessions exist on the Gemini Developer API only, not on Vertex AI.");
   genai_status status = encode_setup(&setup, params->model, error);
-  return status == GENAI_OK ? live_connect(client, &music, setup, params->user, NULL, session, wait, error) : status;
+  if (status != GENAI_OK) return status;
+  const genai_live_connect_params common = {.user = params->user, .reconnect = params->reconnect, .recovery = params->recovery};
+  return live_connect(client, &music, setup, &common, session, wait, error);
 }
 
 static genai_status send_message(genai_live_session *s, const genai_live_music_client_message *message, const genai_wait *wait,
@@ -49,7 +51,7 @@ static genai_status send_message(genai_live_session *s, const genai_live_music_c
   if (s->kind != &music) return error_set(error, GENAI_ERROR_ARGUMENT, "A live session makes no music: use genai_music_connect.");
   payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = write_message(&b, message, error);
-  return live_send(s, status, &b, 0, wait, error);
+  return live_send(s, status, &b, wait, error);
 }
 
 genai_status genai_music_set_weighted_prompts(genai_live_session *session, const genai_weighted_prompt_list *prompts,

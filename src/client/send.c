@@ -8,29 +8,10 @@
 #include "net/wait.h"
 #include "wire/sends.h"
 
-void outbox_init(outbox *box) { *box = (outbox){.tail = &box->head}; }
-
-void outbox_push(outbox *box, payload *message) {
-  message->next = NULL;
-  *box->tail = message;
-  box->tail = &message->next;
-}
-
-payload *outbox_pop(outbox *box) {
-  payload *message = box->head;
-  if (!message) return NULL;
-  box->head = message->next;
-  if (!box->head) box->tail = &box->head;
-  return message;
-}
-
-void outbox_deinit(outbox *box) {
-  for (payload *message; (message = outbox_pop(box));) payload_drop(message);
-}
-
 /* With the mutex held. */
 static bool has_room(const genai_live_session *s, size_t size) {
-  return !s->out_bytes || s->out_bytes + size <= s->client->options.outbox_max;
+  size_t waiting = s->outbox.bytes + s->waiting_bytes;
+  return !waiting || waiting + size <= s->client->options.outbox_max;
 }
 
 static genai_status closed(const genai_live_session *s, genai_error *error) {
@@ -62,8 +43,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   }
   if (status == GENAI_OK && (s->ended || s->close_wanted)) status = closed(s, error);
   if (status == GENAI_OK) {
-    s->out_bytes += message->size;
-    outbox_push(&s->outbox, message);
+    session_list_push(&s->outbox, message);
     live_post(s);
   }
   live_leave(s);
@@ -71,15 +51,14 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   return status;
 }
 
-genai_status live_send(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
-                       genai_error *error) {
+genai_status live_send(genai_live_session *s, genai_status status, buf *b, const genai_wait *wait, genai_error *error) {
   if (status == GENAI_ERROR_LIMIT) error_append(error, " Nothing was queued; send it in smaller pieces.");
   payload *message = status == GENAI_OK ? payload_end(b) : NULL;
   if (!message) {
     buf_deinit(b);
     return status == GENAI_OK ? error_memory(error) : status;
   }
-  message->responses = responses > UINT8_MAX ? UINT8_MAX : (uint8_t)responses;
+  message->kind = (uint8_t)session_input_of(message, s->kind->service == ENDPOINT_MUSIC);
   status = queue(s, message, wait, error);
   if (status != GENAI_OK) payload_drop(message);
   return status;
@@ -99,11 +78,10 @@ void live_answer(void *user, const genai_function_response *response) {
     buf_deinit(&b);
     return;
   }
-  message->responses = 1;
+  message->kind = SESSION_INPUT_TOOL;
   uv_mutex_lock(&s->mutex);
   if (!s->ended && !s->close_wanted) {
-    s->out_bytes += message->size;
-    outbox_push(&s->outbox, message);
+    session_list_push(&s->outbox, message);
     message = NULL;
     live_post(s);
   }
@@ -112,11 +90,10 @@ void live_answer(void *user, const genai_function_response *response) {
 }
 
 /* As live_send, for what only a live session can say. */
-static genai_status finish(genai_live_session *s, genai_status status, buf *b, size_t responses, const genai_wait *wait,
-                           genai_error *error) {
+static genai_status finish(genai_live_session *s, genai_status status, buf *b, const genai_wait *wait, genai_error *error) {
   if (status == GENAI_OK && s->kind->service != ENDPOINT_LIVE)
     status = error_set(error, GENAI_ERROR_ARGUMENT, "A music session takes prompts, config and control only (genai/music.h).");
-  return live_send(s, status, b, responses, wait, error);
+  return live_send(s, status, b, wait, error);
 }
 
 /* What a blob will need: base64 and some names around it. */
@@ -128,7 +105,7 @@ genai_status genai_live_send_client_content(genai_live_session *session,
   buf b;
   payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = wire_client_content_write(&b, session->client->backend, params, error);
-  return finish(session, status, &b, 0, wait, error);
+  return finish(session, status, &b, wait, error);
 }
 
 genai_status genai_live_send_realtime_input(genai_live_session *session,
@@ -137,7 +114,7 @@ genai_status genai_live_send_realtime_input(genai_live_session *session,
   buf b;
   payload_begin(&b, LIVE_SEND_MAX, blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
   genai_status status = wire_realtime_input_write(&b, session->client->backend, params, error);
-  return finish(session, status, &b, 0, wait, error);
+  return finish(session, status, &b, wait, error);
 }
 
 genai_status genai_live_send_tool_response(genai_live_session *session,
@@ -146,7 +123,7 @@ genai_status genai_live_send_tool_response(genai_live_session *session,
   buf b;
   payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = wire_tool_response_write(&b, session->client->backend, params, error);
-  return finish(session, status, &b, params->function_responses.count, wait, error);
+  return finish(session, status, &b, wait, error);
 }
 
 genai_status genai_live_send_context_update(genai_live_session *session,
@@ -155,16 +132,15 @@ genai_status genai_live_send_context_update(genai_live_session *session,
   buf b;
   payload_begin(&b, LIVE_SEND_MAX, 0);
   genai_status status = wire_context_update_write(&b, session->client->backend, params, error);
-  return finish(session, status, &b, 0, wait, error);
+  return finish(session, status, &b, wait, error);
 }
 
 genai_status genai_live_send_json(genai_live_session *session, genai_live_send_kind kind, const char *params_json,
                                   const genai_wait *wait, genai_error *error) {
   buf b;
-  size_t responses = 0;
   payload_begin(&b, LIVE_SEND_MAX, 0);
-  genai_status status = wire_send_json_write(&b, session->client->backend, kind, params_json, strlen(params_json), &responses, error);
-  return finish(session, status, &b, responses, wait, error);
+  genai_status status = wire_send_json_write(&b, session->client->backend, kind, params_json, strlen(params_json), NULL, error);
+  return finish(session, status, &b, wait, error);
 }
 
 genai_status genai_live_send_text(genai_live_session *session, const char *text, const genai_wait *wait, genai_error *error) {

@@ -223,16 +223,33 @@ static size_t take_head(net_ws *ws, const uint8_t *data, size_t size) {
 
 /* ---- events of the stream ---- */
 
-static void on_ready(void *user) {
-  net_ws *ws = user;
+static void ask_upgrade(net_ws *ws) {
   ws->state = NET_WS_UPGRADING;
   net_stream_write(ws->stream, ws->request.data, ws->request.size); /* smaller than what a new stream takes */
+}
+
+static void on_ready(void *user) {
+  net_ws *ws = user;
+  if (!ws->hold) {
+    ask_upgrade(ws);
+    return;
+  }
+  ws->state = NET_WS_HELD;
+  ws->events->held(ws->user);
+}
+
+/* An HTTP server waits to be asked. */
+static void refuse_early(net_ws *ws) {
+  genai_error error;
+  error_set(&error, GENAI_ERROR_PROTOCOL, "The server spoke before it was asked for the WebSocket upgrade.");
+  fail(ws, &error);
 }
 
 static size_t on_data(void *user, uint8_t *data, size_t size) {
   net_ws *ws = user;
   size_t used = 0;
   ws->busy++;
+  if (ws->state == NET_WS_HELD) refuse_early(ws);
   if (ws->state == NET_WS_UPGRADING) used = take_head(ws, data, size);
   if (ws->state == NET_WS_REFUSED) take_body(ws, data + used, size - used), used = size;
   if (ws->state == NET_WS_OPEN) used += take_frames(ws, data + used, size - used);
@@ -313,6 +330,7 @@ genai_status net_ws_connect(net_ws **out, net_loop *loop, const net_ws_params *p
   ws->events = events;
   ws->user = user;
   ws->message_max = params->message_max;
+  ws->hold = params->hold;
   ws->turn.run = doomed;
   buf_init(&ws->request, REQUEST_MAX);
   buf_init(&ws->head, HTTP_HEAD_MAX);
@@ -348,6 +366,12 @@ void net_ws_close(net_ws *ws, int code, const char *reason, unsigned linger_ms) 
 }
 
 const char *net_ws_phase(const net_ws *ws) {
+  if (ws->state == NET_WS_HELD) return "held";
   if (ws->state == NET_WS_UPGRADING || ws->state == NET_WS_REFUSED) return "waiting for the upgrade";
   return ws->stream ? net_stream_phase(ws->stream) : "connected";
+}
+
+void net_ws_upgrade(net_ws *ws) {
+  ws->hold = false;
+  if (ws->state == NET_WS_HELD) ask_upgrade(ws);
 }

@@ -10,6 +10,8 @@
 typedef struct net_ws net_ws;
 
 typedef struct net_ws_events {
+  /* With net_ws_params.hold: TCP and TLS are ready; net_ws_upgrade goes on. */
+  void (*held)(void *user);
   /* The upgrade was accepted. */
   void (*open)(void *user);
   /* A whole message, valid during the call. Text is UTF-8; binary is unchecked. Return false to pause reading after it
@@ -35,11 +37,14 @@ typedef struct net_ws_params {
   const genai_string_pair *headers;      /* more header fields of the upgrade */
   size_t header_count;
   size_t message_max;                    /* ceiling of one incoming message, bytes */
+  bool hold;                             /* stop before the upgrade is asked for */
 } net_ws_params;
 
 /* Starts to connect; events follow, never from inside this call. */
 genai_status net_ws_connect(net_ws **ws, net_loop *loop, const net_ws_params *params, const net_ws_events *events,
                             void *user, genai_error *error);
+/* Asks for the upgrade as soon as TCP and TLS are ready, for a connection made with `hold`. */
+void net_ws_upgrade(net_ws *ws);
 /* Takes a message (one text frame, freshly masked) when the one before has left and the stream has room: holds a
  * reference to it and returns true; false: wait for `writable`. Many small messages may be taken in one loop turn. */
 bool net_ws_send(net_ws *ws, payload *message);
@@ -52,7 +57,7 @@ void net_ws_resume(net_ws *ws);
 void net_ws_close(net_ws *ws, int code, const char *reason, unsigned linger_ms);
 /* Drops everything at once; `end` is not called any more. Safe inside any event. */
 void net_ws_abort(net_ws *ws);
-/* For error sentences: "resolving", "connecting", "in the TLS handshake", "waiting for the upgrade", "connected". */
+/* For error sentences: "resolving", "connecting", "in the TLS handshake", "held", "waiting for the upgrade", "connected". */
 const char *net_ws_phase(const net_ws *ws);
 
 #endif

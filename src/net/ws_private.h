@@ -9,6 +9,7 @@
 
 typedef enum net_ws_state {
   NET_WS_DIALING,   /* TCP and TLS */
+  NET_WS_HELD,      /* both are ready; the request waits */
   NET_WS_UPGRADING, /* the request is out, its answer's head not complete */
   NET_WS_REFUSED,   /* the answer's body is being read */
   NET_WS_OPEN,      /* also while closing */
@@ -28,6 +29,7 @@ struct net_ws {
   genai_status doomed; /* that end's status */
   net_timer *timer;    /* of the refusal, or of the close */
   bool paused;
+  bool hold;           /* the request is not to be sent yet */
 
   buf request;         /* until the upgrade is accepted */
   buf head;

@@ -66,6 +66,7 @@ static void add(net_ws *ws, job *j) {
   net_loop_post(ws->loop, &ws->task);
 }
 
+static void do_held(net_ws *ws, job *j) { (void)j; ws->events->held(ws->user); }
 static void do_open(net_ws *ws, job *j) { (void)j; ws->events->open(ws->user); }
 static void do_message(net_ws *ws, job *j) {
   bool more = ws->events->message(ws->user, WS_TEXT, (const uint8_t *)j->data, j->size);
@@ -90,7 +91,6 @@ static void do_close(net_ws *ws, job *j) {
 
 static genai_status connect_fake(net_ws **out, net_loop *loop, const net_ws_params *params, const net_ws_events *events,
                                  void *user, genai_error *error) {
-  (void)params;
   if (current->refuse_connect) return error_set(error, GENAI_ERROR_SYSTEM, "The test refuses to connect.");
   net_ws *ws = calloc(1, sizeof *ws);
   *ws = (net_ws){.task = {.run = run_jobs}, .loop = loop, .events = events, .user = user};
@@ -98,7 +98,7 @@ static genai_status connect_fake(net_ws **out, net_loop *loop, const net_ws_para
   ws->older = made;
   made = ws;
   current->ws = ws;
-  if (!current->never_open) add(ws, job_new(do_open, NULL, 0, 0, false));
+  if (!current->never_open) add(ws, job_new(params->hold ? do_held : do_open, NULL, 0, 0, false));
   uv_mutex_unlock(&current->mutex);
   *out = ws;
   return GENAI_OK;
@@ -107,7 +107,7 @@ static genai_status connect_fake(net_ws **out, net_loop *loop, const net_ws_para
 static bool send_fake(net_ws *ws, payload *message) {
   static const char complete[] = "{\"setupComplete\":{\"sessionId\":\"s1\"}}";
   uv_mutex_lock(&current->mutex);
-  bool setup = current->sent_count == 0, take = setup || !atomic_load(&current->blocked);
+  bool setup = message->size > 9 && !memcmp(message->data, "{\"setup\":", 9), take = setup || !atomic_load(&current->blocked);
   if (!take) atomic_store(&current->refused, true);
   if (take && current->sent_count < FAKE_SENT_MAX) {
     char *text = malloc(message->size + 1);
@@ -125,6 +125,12 @@ static bool ping_fake(net_ws *ws) {
   (void)ws;
   current->pings++;
   return true;
+}
+
+static void upgrade_fake(net_ws *ws) {
+  uv_mutex_lock(&current->mutex);
+  add(ws, job_new(do_open, NULL, 0, 0, false));
+  uv_mutex_unlock(&current->mutex);
 }
 
 static void resume_fake(net_ws *ws) {
@@ -159,7 +165,8 @@ static const char *phase_fake(const net_ws *ws) {
   return "in the test";
 }
 
-const live_transport fake_transport = {connect_fake, send_fake, ping_fake, resume_fake, close_fake, abort_fake, phase_fake};
+const live_transport fake_transport = {connect_fake, send_fake,  ping_fake,  upgrade_fake,
+                                       resume_fake,  close_fake, abort_fake, phase_fake};
 
 fake *fake_new(void) {
   current = calloc(1, sizeof *current);

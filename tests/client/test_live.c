@@ -11,7 +11,8 @@
 #include "client/live.h"
 #include "fake.h"
 
-static const genai_live_connect_params params = {.model = "m"};
+/* The bare session: what it does after a loss is test_recovery.c. */
+static const genai_live_connect_params params = {.model = "m", .reconnect = GENAI_LIVE_RECONNECT_NONE};
 
 typedef struct fixture {
   fake *f;
@@ -167,7 +168,8 @@ static void what_a_model_does_not_take_is_told(void **state) {
                                     .log = log_all, .models_json = "{\"models\":[{\"model\":\"mine\",\"thinking\":\"NONE\"}]}"})};
   genai_error error = {0};
   genai_live_message *m;
-  genai_live_connect_params p = {.model = "mine", .config_json = "{\"thinkingConfig\":{\"thinkingBudget\":1}}"};
+  genai_live_connect_params p = {.model = "mine", .config_json = "{\"thinkingConfig\":{\"thinkingBudget\":1}}",
+                                 .reconnect = GENAI_LIVE_RECONNECT_NONE};
   logged[0] = '\0';
   assert_int_equal(genai_live_connect(x.client, &p, &x.session, NULL, &error), GENAI_OK);
   assert_non_null(strstr(logged, "take no thinkingConfig"));

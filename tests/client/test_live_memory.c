@@ -56,7 +56,7 @@ static void talk(genai_client *client, fake *f) {
   genai_error error = {0};
   genai_live_session *session;
   genai_live_connect_config config = {.response_modalities = GENAI_ENUMS(GENAI_MODALITY_AUDIO), .temperature = GENAI_SOME(0.7)};
-  genai_live_connect_params params = {.model = "m", .config = &config};
+  genai_live_connect_params params = {.model = "m", .config = &config, .reconnect = GENAI_LIVE_RECONNECT_NONE};
   genai_wait wait = {.timeout_ms = 20000};
   genai_status status = genai_live_connect(client, &params, &session, &wait, &error);
   fine_or_memory(status, &error);

@@ -10,6 +10,8 @@
 
 #include "talk.h"
 
+const genai_live_connect_params talk_bare = {.model = "m", .reconnect = GENAI_LIVE_RECONNECT_NONE};
+
 static void make_client(talk *t, const char *scheme, const char *host, const char *ca_file, const genai_client_options *more) {
   char url[256];
   genai_client_options options = more ? *more : (genai_client_options){0};
@@ -50,7 +52,7 @@ void talk_init_at(talk *t, const step *steps, const char *scheme, const char *ho
 void talk_open(talk *t, const step *steps, const genai_client_options *options, bool tls) {
   genai_error error = {0};
   talk_init(t, steps, options, tls);
-  if (genai_live_connect(t->client, &(genai_live_connect_params){.model = "m"}, &t->session, NULL, &error) != GENAI_OK)
+  if (genai_live_connect(t->client, &talk_bare, &t->session, NULL, &error) != GENAI_OK)
     fail_msg("%s", error.message);
 }
 

@@ -14,6 +14,9 @@ typedef struct talk {
   genai_live_session *session;
 } talk;
 
+/* A session that ends when its connection does. */
+extern const genai_live_connect_params talk_bare;
+
 /* Starts the peer and makes the client; no session yet. */
 void talk_init(talk *t, const step *steps, const genai_client_options *options, bool tls);
 /* The same with a URL of one's own: the peer speaks no TLS, whatever the scheme says; without steps the port is somebody else's. */

@@ -89,7 +89,7 @@ typedef struct connecting {
 static void *connect_it(void *argument) {
   connecting *c = argument;
   genai_wait wait = {.cancel = c->cancel};
-  c->status = genai_live_connect(c->r->t.client, &(genai_live_connect_params){.model = "m"}, &c->r->t.session, &wait, &c->error);
+  c->status = genai_live_connect(c->r->t.client, &talk_bare, &c->r->t.session, &wait, &c->error);
   return NULL;
 }
 
@@ -117,7 +117,7 @@ static void started_is_closed(void **state) {
   genai_live_message *message;
   genai_error error = {0};
   begin(&r, *state);
-  assert_int_equal(genai_live_start(r.t.client, &(genai_live_connect_params){.model = "m"}, &r.t.session, NULL), GENAI_OK);
+  assert_int_equal(genai_live_start(r.t.client, &talk_bare, &r.t.session, NULL), GENAI_OK);
   assert_int_equal(genai_live_send_text(r.t.session, "queued, never sent", NULL, NULL), GENAI_OK);
   wait_until_reached(&r);
   assert_int_equal(genai_live_close(r.t.session, NULL, &error), GENAI_OK);
@@ -131,7 +131,7 @@ static void started_is_closed(void **state) {
 static void started_is_freed(void **state) {
   rig r;
   begin(&r, *state);
-  assert_int_equal(genai_live_start(r.t.client, &(genai_live_connect_params){.model = "m"}, &r.t.session, NULL), GENAI_OK);
+  assert_int_equal(genai_live_start(r.t.client, &talk_bare, &r.t.session, NULL), GENAI_OK);
   wait_until_reached(&r);
   end(&r);
 }
@@ -144,7 +144,7 @@ static void freed_as_it_fails(void **state) {
     talk t;
     int before = gate_count(&odd_slow_reached);
     talk_init_at(&t, NULL, "http", "slow.test", i + 1, NULL); /* lookups of the same name and port would share one */
-    assert_int_equal(genai_live_start(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL), GENAI_OK);
+    assert_int_equal(genai_live_start(t.client, &talk_bare, &t.session, NULL), GENAI_OK);
     assert_true(gate_wait(&odd_slow_reached, before + 1));
     gate_open(&odd_slow_go);
     talk_deinit(&t);

@@ -143,7 +143,7 @@ static const row rows[] = {
      .v = {GENAI_ERROR_TIMEOUT, .says = {"setupComplete"}}},
     {"an error for an answer", STEPS{SETUP, BINARY("{\"error\":{\"code\":403,\"message\":\"Your project was denied access.\","
                                                    "\"status\":\"PERMISSION_DENIED\"}}"), DRAIN, END},
-     .v = {GENAI_ERROR_SERVICE, .says = {"refused the setup", "403", "PERMISSION_DENIED", "Your project was denied access."}}},
+     .v = {GENAI_ERROR_SERVICE, .http_status = 403, .says = {"refused the setup", "403", "PERMISSION_DENIED", "Your project was denied access."}}},
     {"an empty error for an answer", STEPS{SETUP, TEXT("{\"error\":{}}"), DRAIN, END},
      .v = {GENAI_ERROR_SERVICE, .says = {"refused the setup"}}},
     {"a masked frame", STEPS{SETUP, BYTES("\x82\x82\1\2\3\4zz"), DRAIN, END}, .client_close = 1002,
@@ -198,7 +198,7 @@ static void fails_as_it_should(void **state) {
   genai_live_session *session;
   genai_error error = {0};
   if (genai_client_new(&client, &options, &error) != GENAI_OK) fail_msg("%s: %s", r->name, error.message);
-  genai_status status = genai_live_connect(client, &(genai_live_connect_params){.model = "m"}, &session, NULL, &error);
+  genai_status status = genai_live_connect(client, &talk_bare, &session, NULL, &error);
   gate_open(&odd_slow_go);
   genai_client_free(client);
   if (p) peer_free(p);
@@ -261,7 +261,7 @@ static void a_wait_of_its_own(void **state) {
   genai_wait wait = {.timeout_ms = SHORT_MS};
   (void)state;
   talk_init(&t, slow, NULL, false);
-  assert_int_equal(genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, &wait, &error),
+  assert_int_equal(genai_live_connect(t.client, &talk_bare, &t.session, &wait, &error),
                    GENAI_ERROR_TIMEOUT);
   verdict v = talk_verdict(&t, (verdict){GENAI_ERROR_TIMEOUT, .says = {"within 150 ms", "the call's own wait"}});
   judge("the call's own deadline", &error, &v);
@@ -281,7 +281,7 @@ static void no_descriptor_left(void **state) {
   few.rlim_cur = FEW;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
   while (count < FEW && (held[count] = dup(1)) >= 0) count++;
-  genai_status status = genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL, &error);
+  genai_status status = genai_live_connect(t.client, &talk_bare, &t.session, NULL, &error);
   while (count) close(held[--count]);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
   assert_int_equal(status, GENAI_ERROR_SYSTEM);
@@ -298,7 +298,7 @@ static void a_key_with_a_line_break(void **state) {
   genai_error error = {0};
   genai_client_options options = {.api_key = KEY "\r\nHost: evil", .base_url = "http://127.0.0.1:9"};
   assert_int_equal(genai_client_new(&client, &options, &error), GENAI_OK);
-  assert_int_equal(genai_live_connect(client, &(genai_live_connect_params){.model = "m"}, &session, NULL, &error),
+  assert_int_equal(genai_live_connect(client, &talk_bare, &session, NULL, &error),
                    GENAI_ERROR_ARGUMENT);
   judge("a key with a line break", &error, &(verdict){GENAI_ERROR_ARGUMENT, .says = {"x-goog-api-key", "line break"}});
   genai_client_free(client);

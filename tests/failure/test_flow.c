@@ -54,7 +54,7 @@ static void a_peer_stops_reading(bool tls) {
   genai_error error = {0};
   talk_init(&t, deaf_at_first, &options, tls);
   t.s.user = &counted;
-  assert_int_equal(genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL, NULL), GENAI_OK);
+  assert_int_equal(genai_live_connect(t.client, &talk_bare, &t.session, NULL, NULL), GENAI_OK);
   genai_status status;
   while ((status = send_number(&t, sent, &patience, &error)) == GENAI_OK) sent++;
   assert_int_equal(status, GENAI_ERROR_TIMEOUT);
@@ -89,7 +89,7 @@ static void freeing_a_session_whose_peer_does_not_read(void **state) {
   (void)state;
   talk_init(&t, deaf_at_first, &options, false);
   t.s.user = &counted;
-  assert_int_equal(genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL, NULL), GENAI_OK);
+  assert_int_equal(genai_live_connect(t.client, &talk_bare, &t.session, NULL, NULL), GENAI_OK);
   while (send_number(&t, sent, &(genai_wait){.timeout_ms = PATIENCE_MS}, NULL) == GENAI_OK) sent++;
   assert_int_equal(genai_live_free(t.session), GENAI_OK); /* before the peer reads */
   t.session = NULL;
@@ -208,7 +208,7 @@ static void the_application_stops_receiving(bool tls) {
   atomic_store(&written, 0);
   talk_init(&t, flooding, &options, tls);
   t.s.user = &count;
-  assert_int_equal(genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL, NULL), GENAI_OK);
+  assert_int_equal(genai_live_connect(t.client, &talk_bare, &t.session, NULL, NULL), GENAI_OK);
   assert_true(gate_wait(&pauses, before + 1));
   wait_for_a_death_by_silence(&options);
   wait_for_a_death_by_silence(&options);
@@ -241,7 +241,7 @@ static void closing_while_stalled(void **state) {
   (void)state;
   talk_init(&t, flooding, &options, false);
   t.s.user = &count;
-  assert_int_equal(genai_live_connect(t.client, &(genai_live_connect_params){.model = "m"}, &t.session, NULL, NULL), GENAI_OK);
+  assert_int_equal(genai_live_connect(t.client, &talk_bare, &t.session, NULL, NULL), GENAI_OK);
   assert_true(gate_wait(&pauses, before + 1));
   assert_int_equal(genai_live_close(t.session, NULL, NULL), GENAI_OK);
   while ((status = talk_receive(&t, &message, &error)) == GENAI_OK) {

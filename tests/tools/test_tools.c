@@ -106,7 +106,8 @@ static void declares_behind_the_config(void **state) {
   assert_int_equal(genai_tools_add_json(tools, "{\"nane\":\"c\"}", upper, NULL, &error), GENAI_ERROR_ARGUMENT);
   assert_int_equal(genai_tools_add_json(tools, "{}", upper, NULL, &error), GENAI_ERROR_ARGUMENT);
   assert_true(genai_tools_has(tools, "a") && !genai_tools_has(tools, "c"));
-  genai_live_connect_params p = {.model = "m", .config_json = "{\"tools\":[{\"googleSearch\":{}}]}", .tools = tools};
+  genai_live_connect_params p = {.model = "m", .config_json = "{\"tools\":[{\"googleSearch\":{}}]}", .tools = tools,
+                                 .reconnect = GENAI_LIVE_RECONNECT_NONE};
   assert_int_equal(genai_live_connect(client, &p, &session, NULL, &error), GENAI_OK);
   assert_string_equal(f->sent[0], "{\"setup\":{\"model\":\"models/m\",\"tools\":[{\"googleSearch\":{}},{\"functionDeclarations\":"
                                   "[{\"description\":\"does a\",\"name\":\"a\"},{\"name\":\"b\"}]}]}}");
