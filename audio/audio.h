@@ -88,6 +88,8 @@ genai_status audio_writer_write_pcm(audio_writer *writer, const uint8_t *bytes, 
 genai_status audio_writer_flush(audio_writer *writer,
                                 genai_error *error);     /* what was written reaches a pipe's reader */
 uint64_t audio_writer_count(const audio_writer *writer); /* samples written, of all channels together */
+/* Takes back what was written after the first `count` samples. False, and nothing is done, where that cannot be: a pipe. */
+bool audio_writer_rewind(audio_writer *writer, uint64_t count);
 /* Finishes the header and closes. The writer is gone whatever is returned; takes NULL. */
 genai_status audio_writer_close(audio_writer *writer, genai_error *error);
 

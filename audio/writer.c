@@ -136,6 +136,14 @@ genai_status audio_writer_flush(audio_writer *writer, genai_error *error) {
 
 uint64_t audio_writer_count(const audio_writer *writer) { return writer->count; }
 
+bool audio_writer_rewind(audio_writer *w, uint64_t count) {
+  off_t end = (off_t)(count * 2) + (w->format == AUDIO_WAV ? HEADER_SIZE : 0);
+  if (w->failed || count > w->count || fflush(w->file) || fseeko(w->file, end, SEEK_SET) || ftruncate(fileno(w->file), end)) return false;
+  w->count = w->flushed = count;
+  w->has_odd = false;
+  return true;
+}
+
 /* Sets the sizes in the header. A pipe cannot seek: it keeps the header that says "until the end". After a failure the
  * header goes past the stream, which still holds what it could not write. */
 static genai_status finish(audio_writer *w, genai_error *error) {

@@ -30,6 +30,7 @@ typedef struct settings {
   /* a session */
   const char *model, *config, *setup_json, *system, *voice, *declare;
   text_list tool_results, tools, mcp;
+  const char *reconnect, *resume;
   const char *key_file, *credentials_file, *access_token_file, *base_url, *api_version, *ca, *proxy, *no_proxy, *models;
   text_list headers;
   int64_t timeout_ms;

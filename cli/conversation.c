@@ -11,6 +11,8 @@
 #include "cli/clock.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/resume.h"
+#include "cli/session_event.h"
 
 /* TOOL_MS: what the library gives a function that runs itself. */
 enum { MEMORY_MAX = 256 << 20, SAMPLES_MAX = 64 << 20, TOOL_MS = 60000 };
@@ -18,11 +20,13 @@ enum { MEMORY_MAX = 256 << 20, SAMPLES_MAX = 64 << 20, TOOL_MS = 60000 };
 /* ---- opening and closing ---- */
 
 static genai_status open_session(conversation *c, const session_defaults *defaults, genai_error *error) {
-  genai_live_connect_params params = {.model = c->settings->model};
+  genai_live_connect_params params = {.model = c->settings->model, .reconnect = session_reconnect(c->settings->reconnect)};
   genai_status status = tools_read_results(&c->tools, &c->settings->tool_results, &c->memory, error);
   if (status == GENAI_OK) status = session_config_make(c->settings, defaults, &c->memory, &params.config, error);
   if (status == GENAI_OK) status = tools_start(&c->tools, c->settings, &c->memory, &params.config, error);
   if (status == GENAI_OK) status = session_setup_json(c->settings, &c->memory, &params.setup_json, error);
+  if (status == GENAI_OK && c->settings->resume != NULL)
+    status = resume_read(c->settings->resume, &c->memory, &params.resumption_handle, error);
   if (status == GENAI_OK) status = interrupt_start(error);
   if (status == GENAI_OK) status = genai_cancel_new(&c->cancel, error);
   if (status == GENAI_OK) {
@@ -74,7 +78,16 @@ void conversation_close(conversation *c) {
 /* ---- what comes ---- */
 
 static void begin_turn(conversation *c) {
-  if (!c->turn.running) c->turn = (conversation_turn){.running = true, .first_ms = clock_ms()};
+  if (c->turn.running) return;
+  c->turn = (conversation_turn){.running = true, .first_ms = clock_ms(), .first_sample = c->writer ? audio_writer_count(c->writer) : 0};
+}
+
+/* The answer that was cut short comes once more from its beginning: what a file has of it is taken back. */
+static void begin_again(conversation *c) {
+  c->again = false;
+  report_break(&c->report);
+  report_event(&c->report, "answerAgain", "{}");
+  if (c->writer != NULL) audio_writer_rewind(c->writer, c->turn.first_sample);
 }
 
 static genai_status write_at_rate(conversation *c, const genai_bytes *pcm, int rate_hz, genai_error *error) {
@@ -129,6 +142,7 @@ static void take_words(conversation *c, const char *event, const char *text) {
 
 static genai_status take_turn(conversation *c, const genai_content *turn, genai_error *error) {
   genai_status status = GENAI_OK;
+  if (turn != NULL && c->again) begin_again(c);
   for (size_t i = 0; turn != NULL && status == GENAI_OK && i < turn->parts.count; i++) {
     const genai_part *part = turn->parts.items[i];
     if (part->text != NULL && !part->thought.value) {
@@ -152,7 +166,7 @@ static void end_turn(conversation *c) {
   report_break(&c->report);
   report_event(&c->report, "turnComplete", "{s:b}", "interrupted", c->turn.interrupted);
   c->totals.turns++;
-  c->turn.running = false;
+  c->turn.running = c->again = false;
   if (c->on_turn != NULL) c->on_turn(c->user, &c->turn);
 }
 
@@ -234,10 +248,18 @@ static void take_error(conversation *c, const genai_live_server_error *error) {
 }
 
 static void take_event(conversation *c, const genai_live_event *event) {
-  if (event->kind != GENAI_LIVE_EVENT_GOING_AWAY && event->kind != GENAI_LIVE_EVENT_STALLED) return;
-  report_note(&c->report, "[%s]", event->text);
-  report_event(&c->report, event->kind == GENAI_LIVE_EVENT_STALLED ? "stalled" : "goAway", "{s:s,s:I}", "text", event->text,
-               "timeLeftMs", (json_int_t)event->time_left_ms);
+  bool goes_on = event->kind == GENAI_LIVE_EVENT_RESUMED || event->kind == GENAI_LIVE_EVENT_DEGRADED;
+  session_event_report(&c->report, event);
+  if (event->kind == GENAI_LIVE_EVENT_RECONNECTING) c->cut |= c->turn.running;
+  if (!goes_on) return;
+  c->again = c->cut && event->replayed > 0;
+  c->cut = false;
+}
+
+/* Where it fails, the conversation goes on. */
+static void keep_handle(conversation *c) {
+  genai_error error = {0};
+  if (c->settings->resume != NULL && resume_write(c->settings->resume, c->session, &error) != GENAI_OK) report_error(&c->report, &error);
 }
 
 static genai_status take_message(conversation *c, const genai_live_message *message, genai_error *error) {
@@ -253,6 +275,7 @@ static genai_status take_message(conversation *c, const genai_live_message *mess
   if (server != NULL && server->tool_call_cancellation != NULL) report_note(&c->report, "[the calls were cancelled]");
   if (server != NULL && server->usage_metadata != NULL) take_usage(c, server->usage_metadata);
   if (server != NULL && server->error != NULL) take_error(c, server->error);
+  if (server != NULL && server->session_resumption_update != NULL) keep_handle(c);
   if (message->event != NULL) take_event(c, message->event);
   return status;
 }

@@ -23,6 +23,7 @@ typedef struct conversation_totals {
 /* The answer that is under way. */
 typedef struct conversation_turn {
   bool running, interrupted;
+  uint64_t first_sample;             /* of the writer's, before it */
   int64_t first_ms;                  /* when its first content came */
   int64_t first_audio_ms;            /* 0: none yet */
 } conversation_turn;
@@ -44,6 +45,7 @@ typedef struct conversation {
   int resampler_hz;
   bool text_out;                     /* the answer's words are the data */
   conversation_turn turn;
+  bool cut, again;                   /* its connection is gone; what was asked is asked again, so that it will begin again */
   conversation_totals totals;
   /* Called when a turn ends, and with its first audio; may be NULL. */
   void (*on_first_audio)(void *user, int64_t now_ms);

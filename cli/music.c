@@ -13,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/session_event.h"
 #include "cli/session_options.h"
 #include "genai/music.h"
 
@@ -127,6 +128,7 @@ static genai_status take_message(music *m, const genai_music_message *message, g
   const genai_audio_chunk *chunk;
   genai_status status = GENAI_OK;
   if (message->server != NULL) m->messages++;
+  if (message->event != NULL) session_event_report(&m->report, message->event);
   m->text_bytes += message->json_size;
   for (size_t i = 0; status == GENAI_OK && (chunk = genai_music_message_chunk(message, i)) != NULL; i++)
     status = take_chunk(m, chunk, error);

@@ -25,6 +25,13 @@ static const option session_table[] = {
     {.name = "mcp", .kind = OPTION_LIST, .value = "COMMAND", .offset = offsetof(settings, mcp),
      .help = "Starts COMMAND as an MCP server over its standard input and output, declares its tools and has it answer their "
              "calls. No shell. May be repeated."},
+    {.name = "reconnect", .kind = OPTION_CHOICE, .value = "HOW", .offset = offsetof(settings, reconnect),
+     .choices = "resume fresh none", .initial_text = "resume",
+     .help = "What a lost connection leads to: the session is resumed in a new one; or, where that fails, the model is told the "
+             "recent turns in a fresh session; or the end."},
+    {.name = "resume", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, resume),
+     .help = "Goes on with the session whose resumption handle the file holds, if it is there, and keeps the newest handle in it. "
+             "The file is a secret: its mode is 0600."},
 };
 const option_group session_options = OPTION_GROUP("Session", session_table);
 

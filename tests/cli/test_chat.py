@@ -138,8 +138,8 @@ class Chat(Case):
 
     def test_service_that_ends_between_lines(self):
         with emulator() as service:
-            with subprocess.Popen([COMMAND, "chat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  env={**CLEAN, **service.env}) as p:
+            with subprocess.Popen([COMMAND, "chat", "--reconnect=none"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env={**CLEAN, **service.env}) as p:
                 p.stdin.write(b"Hello\n")
                 p.stdin.flush()
                 self.assertGreater(len(p.stdout.readline()), 1)

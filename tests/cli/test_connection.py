@@ -120,6 +120,7 @@ class Connection(Case):
 
         def script(fake):
             fake.receive()
+            fake.text("yes")
             fake.complete()
 
         def chat(*arguments):
@@ -142,7 +143,7 @@ class Connection(Case):
             fake.close(1011, "Some reason.")
 
         with service(script) as url:
-            done = self.check(run("chat", "Hi", "--base-url", url, env=KEY), 4)
+            done = self.check(run("chat", "Hi", "--reconnect=none", "--base-url", url, env=KEY), 4)
         self.assertEqual(done.stderr.count("Some reason."), 1, done.stderr)
 
     def test_usage(self):

@@ -21,12 +21,12 @@ class Service(Case):
 
     def chat(self, script, *arguments, **more):
         with service(script) as url:
-            return run("chat", *arguments, "--base-url", url, env=ENV, **more)
+            return run("chat", *arguments, "--reconnect=none", "--base-url", url, env=ENV, **more)
 
     def talk(self, script, *arguments, samples=tone(0.3)):
         path = write_wav(self.folder / "speech.wav", samples)
         with service(script) as url:
-            return run("talk", "--in", path, "--out", self.out, "--base-url", url, *arguments, env=ENV)
+            return run("talk", "--in", path, "--out", self.out, "--reconnect=none", "--base-url", url, *arguments, env=ENV)
 
     def test_setup_of_chat(self):
         def script(fake):
