@@ -268,7 +268,7 @@ static void answers(void **state) {
   (void)state;
   assert_failure(400, "{\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\"}", GENAI_ERROR_CREDENTIALS,
                  "127.0.0.1 answered HTTP 400 to the request for an access token. It says: invalid_grant: Token has been expired or "
-                 "revoked.. The login has expired or was revoked; run `gcloud auth application-default login` again.");
+                 "revoked. The login has expired or was revoked; run `gcloud auth application-default login` again.");
   assert_failure(403, "{\"error\":{\"code\":403,\"message\":\"No\\nway\",\"status\":\"PERMISSION_DENIED\"}}", GENAI_ERROR_CREDENTIALS,
                  "answered HTTP 403 to the request for an access token. It says: PERMISSION_DENIED: No way.");
   assert_failure(500, "<html>hush</html>", GENAI_ERROR_CREDENTIALS, "answered HTTP 500");
