@@ -20,6 +20,8 @@
 #include "token_server.h"
 
 #define TOKEN(name, life) "{\"access_token\":\"" name "\",\"expires_in\":" #life "}"
+#define EXTERNAL \
+  "{\"type\":\"external_account\",\"audience\":\"//iam/pool\",\"subject_token_type\":\"urn:ietf:params:oauth:token-type:jwt\","
 #define SECRET "s3cr3t-0f-th3-f1l3"
 
 enum { BEARER_MAX = 256, MESSAGE_MAX = 4096 };
@@ -314,8 +316,7 @@ static void each_kind(void **state) {
 
   token_server_start(&tokens, TOKEN("exchanged", 3600));
   snprintf(subject, sizeof subject, "%s", rig_file("theirs\n"));
-  snprintf(file, sizeof file, "{\"type\":\"external_account\",\"audience\":\"//iam/pool\",\"subject_token_type\":\"urn:ietf:params:oauth:token-type:"
-           "jwt\",\"token_url\":\"%s\",\"credential_source\":{\"file\":\"%s\"}}", token_server_url(&tokens, "/sts"), subject);
+  snprintf(file, sizeof file, EXTERNAL "\"token_url\":\"%s\",\"credential_source\":{\"file\":\"%s\"}}", token_server_url(&tokens, "/sts"), subject);
   holds_a_session("external account, file", &(genai_client_options){.credentials_json = file}, "exchanged");
   assert_string_equal(token_server_form(&tokens, 0, "subject_token"), "theirs");
   token_server_stop(&tokens);
@@ -324,9 +325,8 @@ static void each_kind(void **state) {
   tokens.bodies[1] = TOKEN("exchanged", 3600);
   tokens.bodies[2] = "{\"accessToken\":\"impersonated\",\"expireTime\":\"2030-01-01T00:00:00Z\"}";
   snprintf(more, sizeof more, "\"service_account_impersonation_url\":\"%s\",", token_server_url(&tokens, "/i:generateAccessToken"));
-  snprintf(file, sizeof file, "{\"type\":\"external_account\",\"audience\":\"//iam/pool\",\"subject_token_type\":\"urn:ietf:params:oauth:token-type:"
-           "jwt\",\"token_url\":\"%s\",%s\"credential_source\":{\"url\":\"%s\",\"format\":{\"type\":\"json\",\"subject_token_field_name\":\"id\"}}}",
-           token_server_url(&tokens, "/sts"), more, token_server_url(&tokens, "/subject"));
+  snprintf(file, sizeof file, EXTERNAL "\"token_url\":\"%s\",%s\"credential_source\":{\"url\":\"%s\",\"format\":{\"type\":\"json\","
+           "\"subject_token_field_name\":\"id\"}}}", token_server_url(&tokens, "/sts"), more, token_server_url(&tokens, "/subject"));
   holds_a_session("external account, url, impersonation", &(genai_client_options){.credentials_json = file}, "impersonated");
   assert_string_equal(token_server_form(&tokens, 1, "subject_token"), "from-afar");
   assert_true(token_server_heard(&tokens, 2, "Authorization: Bearer exchanged"));
@@ -336,8 +336,8 @@ static void each_kind(void **state) {
   token_server_start(&tokens, TOKEN("source", 3600));
   tokens.bodies[1] = "{\"accessToken\":\"lent\",\"expireTime\":\"2030-01-01T00:00:00Z\"}";
   user_file(source, sizeof source, token_server_url(&tokens, "/t"));
-  snprintf(file, sizeof file, "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\"%s\",\"delegates\":[\"d\"],"
-           "\"source_credentials\":%s}", token_server_url(&tokens, "/i:generateAccessToken"), source);
+  snprintf(file, sizeof file, "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\"%s\","
+           "\"delegates\":[\"d\"],\"source_credentials\":%s}", token_server_url(&tokens, "/i:generateAccessToken"), source);
   holds_a_session("impersonated service account", &(genai_client_options){.credentials_json = file}, "lent");
   assert_true(token_server_heard(&tokens, 1, "\"delegates\":[\"d\"]"));
   token_server_stop(&tokens);
@@ -402,12 +402,14 @@ static void each_failure(void **state) {
   snprintf(file, sizeof file, "{\"type\":\"external_account\",\"audience\":\"a\",\"subject_token_type\":\"t\",\"token_url\":"
            "\"https://sts.googleapis.com/v1/token\",\"credential_source\":{\"file\":\"/no/such/token\"}}");
   fails("external account without its file", file, "The external account's token file /no/such/token cannot be read", NULL);
-  fails_from("callback", &(genai_client_options){.token = give_none}, &(verdict){GENAI_ERROR_CREDENTIALS, .says = {"The vault is closed."}});
+  fails_from("callback", &(genai_client_options){.token = give_none},
+             &(verdict){GENAI_ERROR_CREDENTIALS, .says = {"The vault is closed."}});
   fails_from("token that is none", &(genai_client_options){.access_token = "a\nb"},
              &(verdict){GENAI_ERROR_CREDENTIALS, .says = {"characters that no header field can"}});
   setenv("GCE_METADATA_HOST", "127.0.0.1:1", 1);
   fails_from("no metadata server", &(genai_client_options){0},
-             &(verdict){GENAI_ERROR_CREDENTIALS, .os_error = ECONNREFUSED, .says = {"No Google credentials were found", "no metadata server answered", "gcloud auth"}});
+             &(verdict){GENAI_ERROR_CREDENTIALS, .os_error = ECONNREFUSED,
+                        .says = {"No Google credentials were found", "no metadata server answered", "gcloud auth"}});
   unsetenv("GCE_METADATA_HOST");
   user_file(file, sizeof file, "http://127.0.0.1:1/t");
   genai_client_options o = {.credentials_json = file};
@@ -419,8 +421,8 @@ static void each_answer(void **state) {
   (void)state;
   answers("HTTP 400", 400, "{\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\"}", 400,
           "It says: invalid_grant: Token has been expired or revoked.", "gcloud auth application-default login");
-  answers("HTTP 403 in Google's other form", 403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"API disabled\"}}", 403,
-          "PERMISSION_DENIED: API disabled", NULL);
+  answers("HTTP 403 in Google's other form", 403,
+          "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"API disabled\"}}", 403, "PERMISSION_DENIED: API disabled", NULL);
   answers("HTTP 500 without words", 500, "", 500, "answered HTTP 500", NULL);
   answers("a redirect", 302, "", 302, "answered HTTP 302", NULL);
   answers("no JSON", 200, "<html>captive portal</html>", 0, "answered without an access token", NULL);
@@ -431,7 +433,8 @@ static void each_answer(void **state) {
 static void hang_up(peer_io *io, void *argument) {
   char head[8192];
   (void)argument;
-  if (peer_read_head(io, head, sizeof head)) peer_read_some(io, head, sizeof head); /* the form: what is left unread would be a reset */
+  /* The form, too: what is left unread would be a reset. */
+  if (peer_read_head(io, head, sizeof head)) peer_read_some(io, head, sizeof head);
 }
 
 static void talk_nonsense(peer_io *io, void *argument) {
