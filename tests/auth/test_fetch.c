@@ -30,7 +30,9 @@ static void service_account(void **state) {
   strcpy(url, token_server_url(&s, "/token"));
   keys_service_account(file, sizeof file, url);
   assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file}), GENAI_OK);
-  assert_string_equal(auth_project(p.auth), "file-project");
+  const char *project;
+  assert_int_equal(auth_project(p.auth, &project, NULL), GENAI_OK);
+  assert_string_equal(project, "file-project");
   assert_string_equal(provider_get(&p, &a), "Bearer tok-1");
   assert_string_equal(a.project, "");
   FORM(&s, 0, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
