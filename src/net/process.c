@@ -37,11 +37,11 @@ static char **make_environment(const genai_string_map *more) {
   char **environment = mem_zalloc((KEPT + more->count + 1) * sizeof *environment), **at = environment;
   if (!environment) return NULL;
   bool whole = true;
-  for (size_t i = 0; i < KEPT; i++) {
+  for (size_t i = 0; i < KEPT && whole; i++) {
     const char *value = getenv(kept[i]);
-    if (value) whole &= (*at++ = pair(kept[i], value)) != NULL;
+    if (value) whole = (*at++ = pair(kept[i], value)) != NULL;
   }
-  for (size_t i = 0; i < more->count; i++) whole &= (*at++ = pair(more->items[i].key, more->items[i].value)) != NULL;
+  for (size_t i = 0; i < more->count && whole; i++) whole = (*at++ = pair(more->items[i].key, more->items[i].value)) != NULL;
   if (whole) return environment;
   free_environment(environment);
   return NULL;

@@ -86,7 +86,8 @@ static void serve(peer_io *io, void *argument) {
   }
   if (!peer_upgrade_answer(head, answer, sizeof answer) || !peer_text(io, answer)) return;
   conversation *c = malloc(sizeof *c);
-  *c = (conversation){s, dup(io->fd)};
+  *c = (conversation){s, io->fd};
+  io->fd = -1; /* it is the conversation's now */
   pthread_mutex_lock(&s->mutex);
   s->live++;
   pthread_mutex_unlock(&s->mutex);
@@ -316,7 +317,8 @@ static void each_kind(void **state) {
 
   token_server_start(&tokens, TOKEN("exchanged", 3600));
   snprintf(subject, sizeof subject, "%s", rig_file("theirs\n"));
-  snprintf(file, sizeof file, EXTERNAL "\"token_url\":\"%s\",\"credential_source\":{\"file\":\"%s\"}}", token_server_url(&tokens, "/sts"), subject);
+  snprintf(file, sizeof file, EXTERNAL "\"token_url\":\"%s\",\"credential_source\":{\"file\":\"%s\"}}",
+           token_server_url(&tokens, "/sts"), subject);
   holds_a_session("external account, file", &(genai_client_options){.credentials_json = file}, "exchanged");
   assert_string_equal(token_server_form(&tokens, 0, "subject_token"), "theirs");
   token_server_stop(&tokens);
@@ -397,7 +399,8 @@ static void each_failure(void **state) {
   fails("unreadable key", "{\"type\":\"service_account\",\"client_email\":\"e\",\"private_key\":\"" SECRET "\"}",
         "private_key that is no RSA key in PEM form", "download the key again");
   fails("no key", "{\"type\":\"service_account\",\"client_email\":\"e\"}", "has no \"private_key\"", NULL);
-  fails("a stranger's endpoint", "{\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"" SECRET "\",\"refresh_token\":\"r\","
+  fails("a stranger's endpoint",
+        "{\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"" SECRET "\",\"refresh_token\":\"r\","
         "\"token_uri\":\"https://evil.example/t\"}", "no https address of Google's", "evil.example");
   snprintf(file, sizeof file, "{\"type\":\"external_account\",\"audience\":\"a\",\"subject_token_type\":\"t\",\"token_url\":"
            "\"https://sts.googleapis.com/v1/token\",\"credential_source\":{\"file\":\"/no/such/token\"}}");
@@ -422,7 +425,8 @@ static void each_answer(void **state) {
   answers("HTTP 400", 400, "{\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\"}", 400,
           "It says: invalid_grant: Token has been expired or revoked.", "gcloud auth application-default login");
   answers("HTTP 403 in Google's other form", 403,
-          "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"API disabled\"}}", 403, "PERMISSION_DENIED: API disabled", NULL);
+          "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"API disabled\"}}", 403,
+          "PERMISSION_DENIED: API disabled", NULL);
   answers("HTTP 500 without words", 500, "", 500, "answered HTTP 500", NULL);
   answers("a redirect", 302, "", 302, "answered HTTP 302", NULL);
   answers("no JSON", 200, "<html>captive portal</html>", 0, "answered without an access token", NULL);
