@@ -132,7 +132,8 @@ static genai_status start_process(executable *x, genai_error *error) {
   if (!command) return error_memory(error);
   read_email(email, c->impersonate_url);
   genai_string_pair pairs[6] = {{"GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1"}, {"GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE", "0"},
-                                {"GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", c->audience},  {"GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", c->subject_type}};
+                                {"GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", c->audience},
+                                {"GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", c->subject_type}};
   size_t count = 4;
   if (*email) pairs[count++] = (genai_string_pair){"GOOGLE_EXTERNAL_ACCOUNT_IMPERSONATED_EMAIL", email};
   if (c->subject_output) pairs[count++] = (genai_string_pair){"GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE", c->subject_output};
