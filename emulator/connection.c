@@ -130,7 +130,9 @@ static void suffer(connection *c, const fault *f) {
     write_close(c, (int)f->code, f->reason, CONNECTION_FINISHING);
   else if (line_fault(&c->wire, now_ms, f)) {
     if (f->kind == FAULT_FREEZE) freeze(c, f);
-    if (f->kind == FAULT_INVALID && f->how == FAULT_CUT_FRAME) doom(c, DOOM_DROP);
+    if (f->kind != FAULT_INVALID || f->how != FAULT_CUT_FRAME) return;
+    line_drain(&c->wire, now_ms, FAULT_NEVER);
+    doom(c, DOOM_DROP);
   } else if (c->service)
     service_fault(c->service, now_ms, f);
 }

@@ -80,8 +80,8 @@ int echo_resume_begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]);
 void echo_resume_lost(echo *e, uint64_t now_ms);
 /* Counts a client message that was taken in. */
 void echo_take_in(echo *e, uint64_t now_ms, json_t *message);
-/* Sends the update that is due; false when none is. */
-bool echo_resume_next(echo *e, uint64_t now_ms);
+/* Sends the update that is due, if one is. */
+void echo_resume_next(echo *e, uint64_t now_ms);
 uint64_t echo_resume_deadline(const echo *e);
 void echo_resume_fault(echo *e, uint64_t now_ms, const fault *f);
 

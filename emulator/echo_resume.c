@@ -245,13 +245,12 @@ static void make_update(echo *e, uint64_t now_ms) {
     give_out(e, now_ms, state, how);
 }
 
-bool echo_resume_next(echo *e, uint64_t now_ms) {
-  if (echo_resume_deadline(e) > now_ms) return false;
+void echo_resume_next(echo *e, uint64_t now_ms) {
+  if (echo_resume_deadline(e) > now_ms) return;
   if (e->late)
     send_late(e);
   else
     make_update(e, now_ms);
-  return true;
 }
 
 /* Handles that were given out before are as bad. */

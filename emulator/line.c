@@ -153,6 +153,7 @@ bool line_fault(line *l, uint64_t now_ms, const fault *f) {
     l->pong_delay_ms = f->delay_ms;
     return true;
   case FAULT_INVALID: /* bad UTF-8 in a text frame; or a frame that announces more than comes */
+    if (f->how != FAULT_UTF8 && f->how != FAULT_CUT_FRAME) return false;
     if (f->how == FAULT_UTF8)
       append(l, WS_TEXT, true, (const uint8_t *)"\xC3\x28", 2);
     else

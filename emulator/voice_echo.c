@@ -73,7 +73,8 @@ static void spoken(void *voice, uint64_t now_ms, uint64_t id, const int16_t *sam
 static void next(void *voice, uint64_t now_ms) {
   echo *e = voice;
   answer_step step;
-  if (echo_resume_next(e, now_ms)) return;
+  echo_resume_next(e, now_ms);
+  if (service_backlog(e->service)) return;
   if (!echo_busy(e)) echo_answer_waiting(e, now_ms);
   if (answer_next(&e->answer, now_ms, service_fast(e->service), &step)) echo_send_step(e, &step);
 }
