@@ -46,7 +46,10 @@ typedef struct settings {
   int64_t port, seed;
   bool allow_remote, plain, no_speech;
   const char *host, *ca_out, *answers, *replay, *transcript;
-  bool oauth;
+  bool oauth, index_from_zero;
+  int64_t handle_life_ms, chaos_seed, chaos_every_ms;
+  const char *state, *scenario, *chaos_only, *ledger;
+  text_list faults;
   /* music */
   int64_t length_ms, bpm, top_k;
   const char *scale, *density, *brightness, *guidance, *temperature, *mode;

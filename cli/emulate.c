@@ -29,11 +29,17 @@ static void tell(const settings *s, const emulator *e, report *r) {
 }
 
 static exit_status serve(const settings *s, const char *key, report *r) {
+  const char *faults[TEXT_LIST_MAX + 1] = {0};
+  for (size_t i = 0; i < s->faults.count; i++) faults[i] = s->faults.items[i];
   emulator_options options = {
       .host = s->host, .port = (int)s->port, .allow_remote = s->allow_remote, .plain = s->plain, .ca_out = s->ca_out,
       .voice = s->replay != NULL ? EMULATOR_REPLAY : EMULATOR_ECHO, .replay = s->replay, .key = key,
       .transcript = s->transcript, .seed = (uint64_t)s->seed, .fast = s->fast, .no_speech = s->no_speech,
       .project = s->project, .location = s->location, .credentials = s->oauth,
+      .handle_lifetime_ms = s->handle_life_ms, .index_from_zero = s->index_from_zero, .state = s->state,
+      .scenario = s->scenario, .faults = faults, .ledger = s->ledger,
+      .chaos = s->chaos_seed != 0, .chaos_seed = (uint64_t)s->chaos_seed, .chaos_every_ms = (uint64_t)s->chaos_every_ms,
+      .chaos_only = s->chaos_only,
       .log = s->verbose ? log_line : NULL};
   genai_error error = {0};
   emulator *e = NULL;
@@ -98,6 +104,29 @@ static const option answers_table[] = {
     {.name = "seed", .kind = OPTION_NUMBER, .value = "NUMBER", .offset = offsetof(settings, seed), .maximum = INT64_MAX,
      .help = "Of everything that looks random: the same seed, the same answers."},
 };
+static const option resumption_table[] = {
+    {.name = "handle-life", .kind = OPTION_SECONDS, .value = "SECONDS", .offset = offsetof(settings, handle_life_ms),
+     .maximum = INT64_C(31536000000),
+     .help = "How long a conversation can be resumed after its session's end; 2 hours without it, 24 on Vertex AI."},
+    {.name = "index-from-zero", .kind = OPTION_FLAG, .offset = offsetof(settings, index_from_zero),
+     .help = "Transparent resumption counts the first client message after the setup as 0, not as 1."},
+    {.name = "state", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, state),
+     .help = "Keeps the conversations that can be resumed in this file, so that the next run knows them, after a crash too."},
+};
+static const option faults_table[] = {
+    {.name = "fault", .letter = 'f', .kind = OPTION_LIST, .value = "FAULT", .offset = offsetof(settings, faults),
+     .help = "What is to go wrong, as in: goAway after=5s lead=2s. May be repeated; docs/emulator.md has the list."},
+    {.name = "scenario", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, scenario),
+     .help = "Faults, and answers told beforehand, as JSON: {\"answers\": [...], \"steps\": [{\"do\": \"goAway\", ...}]}."},
+    {.name = "chaos", .kind = OPTION_NUMBER, .value = "SEED", .offset = offsetof(settings, chaos_seed), .maximum = INT64_MAX,
+     .help = "Random faults in every connection, the same ones for the same seed; none for 0."},
+    {.name = "chaos-every", .kind = OPTION_SECONDS, .value = "SECONDS", .offset = offsetof(settings, chaos_every_ms),
+     .initial = 5000, .minimum = 1, .maximum = 86400000, .help = "About how often in each connection."},
+    {.name = "chaos-only", .kind = OPTION_TEXT, .value = "NAMES", .offset = offsetof(settings, chaos_only),
+     .help = "Which faults chaos may choose, a space between two, as in: drop reset goAway."},
+    {.name = "ledger", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, ledger),
+     .help = "Appends a JSON line for every message taken in and given out."},
+};
 static const option progress_table[] = {
     {.name = "json", .letter = 'j', .kind = OPTION_FLAG, .offset = offsetof(settings, json),
      .help = "Tells where it listens as one JSON line on standard output: url, port, ca."},
@@ -106,8 +135,11 @@ static const option progress_table[] = {
 };
 static const option_group service_group = OPTION_GROUP("Service", emulate_table);
 static const option_group answers_group = OPTION_GROUP("Answers", answers_table);
+static const option_group resumption_group = OPTION_GROUP("Resumption", resumption_table);
+static const option_group faults_group = OPTION_GROUP("Faults", faults_table);
 static const option_group progress_group = OPTION_GROUP("Progress", progress_table);
-static const option_group *const emulate_options[] = {&service_group, &answers_group, &progress_group, &general_options, NULL};
+static const option_group *const emulate_options[] = {&service_group, &answers_group, &resumption_group, &faults_group,
+                                                      &progress_group, &general_options, NULL};
 
 static const char *const about[] = {
     "Plays the Live API on your own machine: for development without a key or a bill, and for tests. It takes what the service "
@@ -117,7 +149,8 @@ static const char *const about[] = {
 };
 static const char *const examples[] = {
     "genai-live emulate --port 8443 --ca-out ca.pem",
-    "genai-live emulate --plain --port 8080 --replay conversation.websocket.log", NULL};
+    "genai-live emulate --plain --port 8080 --replay conversation.websocket.log",
+    "genai-live emulate --fault \"goAway after=5s lead=2s\" --fault \"drop phase=turn connection=2\"", NULL};
 
 const command emulate_command = {
     .name = "emulate", .operands = "", .summary = "be the Live API on this machine", .about = about, .examples = examples,

@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "cli/output.h"
 #include "cli/tools.h"
-#include "mcp/process.h"
+#include "net/process.h"
 
 /* How often it is looked whether the call was cancelled or the program has ended; what it may write. */
 enum { STEP_MS = 20, OUTPUT_MAX = 4 << 20, TAIL_MAX = 512, KILL_MS = 1 };

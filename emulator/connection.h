@@ -4,9 +4,11 @@
 #define GENAI_EMULATOR_CONNECTION_H
 
 #include "emulator/conversations.h"
+#include "emulator/ledger.h"
 #include "emulator/emulator.h"
 #include "emulator/recording.h"
 #include "emulator/rest.h"
+#include "emulator/scenario.h"
 #include "emulator/speaker.h"
 #include "net/stream.h"
 
@@ -22,6 +24,8 @@ typedef struct server {
   speaker *speaker;
   rest_service rest;
   conversations *conversations;
+  scenario scenario;
+  ledger ledger;
   connection *connections; /* those that are open */
   unsigned count;
   unsigned accepted; /* so far: numbers for the log, and for seeds */
@@ -32,6 +36,10 @@ void connection_accept(void *server, net_stream *stream);
 /* The sound that its service asked for: a speaker_done. */
 void connection_spoken(void *connection, uint64_t id, const buf *samples);
 connection *connection_next(const connection *c);
+unsigned connection_number(const connection *c);
+bool connection_serves(const connection *c); /* whether its session is open */
+/* Suffers a fault now, whatever its phase. The connection may be gone afterwards. */
+void connection_suffer(connection *c, const fault *f);
 /* Tells the client that the server goes away (1001) and ends. */
 void connection_end(connection *c);
 

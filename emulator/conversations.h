@@ -37,7 +37,8 @@ typedef struct conversation_state {
   uint64_t position;
   size_t size;
   int64_t expires_ms; /* 0: with the conversation */
-  unsigned dies_ms;   /* a session resumed from it dies after so long; 0: it does not */
+  unsigned dies_ms;   /* a session resumed from it dies after so long ... */
+  int dies_code;      /* ... of this; 0 ms: it does not */
 } conversation_state;
 
 conversations *conversations_new(const conversations_options *options); /* NULL when memory is out */

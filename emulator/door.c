@@ -190,6 +190,28 @@ void door_judge(door_answer *answer, const http_head *head, const char *key) {
   }
 }
 
+void door_refuse(door_answer *answer, int status) {
+  static const struct {
+    int status;
+    const char *reason, *code, *message;
+  } refusals[] = {
+      {400, "Bad Request", "INVALID_ARGUMENT", "Request contains an invalid argument."},
+      {401, "Unauthorized", "UNAUTHENTICATED",
+       "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+       "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."},
+      {403, "Forbidden", "PERMISSION_DENIED", "The caller does not have permission"},
+      {404, "Not Found", "NOT_FOUND", "Requested entity was not found."},
+      {429, "Too Many Requests", "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."},
+      {500, "Internal Server Error", "INTERNAL", "Internal error encountered."},
+      {502, "Bad Gateway", "UNAVAILABLE", "The service is currently unavailable."},
+      {503, "Service Unavailable", "UNAVAILABLE", "The service is currently unavailable."},
+      {504, "Gateway Timeout", "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."},
+  };
+  size_t i = 0;
+  while (i < sizeof refusals / sizeof *refusals - 1 && refusals[i].status != status) i++;
+  refuse(answer, status, refusals[i].status == status ? refusals[i].reason : "Error", refusals[i].code, refusals[i].message);
+}
+
 void door_write_refusal(buf *out, const door_answer *answer) {
   json_t *error = json_pack("{s:{s:i, s:s, s:s}}", "error", "code", answer->status, "message", answer->message,
                             "status", answer->code);

@@ -33,6 +33,8 @@ bool door_parameter(http_slice query, const char *name, char out[DOOR_CREDENTIAL
 /* Whether a target's path ends in `path`: any prefix may come before it, and a doubled slash, which two of the SDKs
  * send. */
 bool door_path_ends(const http_head *head, const char *path);
+/* Turns an answer into the service's refusal with a status. */
+void door_refuse(door_answer *answer, int status);
 /* Appends a refusal's whole response. */
 void door_write_refusal(buf *out, const door_answer *answer);
 

@@ -19,12 +19,13 @@ typedef struct echo_call {
   bool cancelled; /* its answer, should it come, is passed over */
 } echo_call;
 
-typedef enum echo_told { ECHO_TOLD_NOTHING, ECHO_TOLD_RESUMABLE, ECHO_TOLD_NOT } echo_told;
+typedef enum echo_told { ECHO_TOLD_NOTHING, ECHO_TOLD_IDLE, ECHO_TOLD_BUSY } echo_told;
 
 typedef struct echo {
   service *service;
   setup setup;
   bool set_up;
+  bool completed; /* setupComplete is on its way */
   bool history_given; /* historyConfig.initialHistoryInClientContent was served */
   ear ear;
   turn gathered;                  /* client content before its turnComplete */
@@ -38,15 +39,31 @@ typedef struct echo {
   size_t calls_made;
   turn results; /* what functions answered so far */
   unsigned turns; /* that were answered, in the conversation */
+  unsigned turns_here; /* of them in this session */
   char *said;     /* by the caller in the last of them, or NULL */
   /* resumption */
   conversation *conversation; /* NULL: not wanted, or over */
   uint64_t position;          /* client messages that it holds */
+  uint64_t joined;            /* of them when this session began */
+  bool over;                  /* for the conversation the session has ended */
   uint64_t kept;              /* of them in the newest state */
   int64_t index;              /* of the last client message, in this connection */
   uint64_t untold_ms;         /* when the first came that no state holds */
   bool turn_ended;            /* since the newest state */
   echo_told told;             /* the last update */
+  uint64_t number;            /* of the conversation, for the proof; it has one without resumption too */
+  /* faults */
+  fault_how answers_how;   /* of the next answers */
+  unsigned answers_left;
+  bool rejected;           /* the answer under way ends in RESPONSE_REJECTED */
+  uint64_t linger_ms;      /* the conversation looks live after its end */
+  fault updates;           /* what is wrong with them, until updates_until_ms */
+  uint64_t updates_until_ms;
+  unsigned updates_skipped;
+  bool late; /* an update that lags */
+  uint64_t late_ms;
+  char late_handle[HANDLE_MAX];
+  int64_t late_index;
 } echo;
 
 static inline bool echo_vertex(const echo *e) { return service_options_of(e->service)->backend.vertex; }
@@ -62,10 +79,11 @@ void echo_input(echo *e, uint64_t now_ms, json_t *message);
 int echo_resume_begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]);
 void echo_resume_lost(echo *e, uint64_t now_ms);
 /* Counts a client message that was taken in. */
-void echo_take_in(echo *e, uint64_t now_ms);
-/* Sends the update that is due; false when none is. */
-bool echo_resume_next(echo *e, uint64_t now_ms);
+void echo_take_in(echo *e, uint64_t now_ms, json_t *message);
+/* Sends the update that is due, if one is. */
+void echo_resume_next(echo *e, uint64_t now_ms);
 uint64_t echo_resume_deadline(const echo *e);
+void echo_resume_fault(echo *e, uint64_t now_ms, const fault *f);
 
 /* ---- what is answered (echo_turn.c) ---- */
 
@@ -75,6 +93,7 @@ void echo_uuid(echo *e, char out[ECHO_ID_MAX]);
 void echo_answer(echo *e, uint64_t now_ms, turn *t);
 void echo_answer_waiting(echo *e, uint64_t now_ms);
 bool echo_busy(const echo *e);
+bool echo_calls_open(const echo *e); /* whether one waits for its answer, blocking or not */
 /* New input cancels what is under way, if anything is. */
 void echo_interrupt(echo *e);
 /* A toolResponse. */

@@ -25,6 +25,7 @@ static void take_setup(echo *e, uint64_t now_ms, json_t *message) {
     service_close(e->service, code, "%s", reason);
     return;
   }
+  e->completed = true;
   if (!echo_vertex(e)) {
     service_send(e->service, json_pack("{s:{}}", "setupComplete"));
     return;
@@ -204,5 +205,5 @@ static void take(echo *e, uint64_t now_ms, json_t *message) {
 void echo_input(echo *e, uint64_t now_ms, json_t *message) {
   bool counts = e->set_up;
   take(e, now_ms, message);
-  if (counts && !service_closing(e->service)) echo_take_in(e, now_ms);
+  if (counts && !service_closing(e->service)) echo_take_in(e, now_ms, message);
 }

@@ -32,6 +32,13 @@ static bool is_blocked(const echo *e) {
   return false;
 }
 
+bool echo_calls_open(const echo *e) {
+  for (size_t i = 0; i < ECHO_CALLS_MAX; i++) {
+    if (*e->calls[i].id && !e->calls[i].cancelled) return true;
+  }
+  return false;
+}
+
 bool echo_busy(const echo *e) { return e->answer.phase != ANSWER_IDLE || is_blocked(e); }
 
 static void send_content(echo *e, const char *name, json_t *value) {
@@ -40,7 +47,10 @@ static void send_content(echo *e, const char *name, json_t *value) {
 
 /* The end of a turn, told together with what it cost. */
 static void send_complete(echo *e) {
-  service_send(e->service, json_pack("{s:{s:b}, s:o}", "serverContent", "turnComplete", 1, "usageMetadata",
+  json_t *content = json_pack("{s:b}", "turnComplete", 1);
+  if (e->rejected && content) json_object_set_new(content, "turnCompleteReason", json_string("RESPONSE_REJECTED"));
+  e->rejected = false;
+  service_send(e->service, json_pack("{s:o, s:o}", "serverContent", content, "usageMetadata",
                                      usage_json(&e->prompt, &e->given, echo_vertex(e))));
   e->turn_ended = true;
 }
@@ -84,7 +94,6 @@ static bool asks_back(const char *text) {
 static bool format_reply(const echo *e, buf *out, turn *t, const char *heard, double seconds) {
   const char *text = t->text.size ? turn_text(t) : heard;
   size_t size = text ? quote_size(text) : 0;
-  buf_init(out, TURN_TEXT_MAX);
   if (t->result)
     buf_append(out, text, size);
   else if (asks_back(text) && e->said)
@@ -114,27 +123,74 @@ static json_t *make_calls(echo *e, function_call *found, size_t count) {
   return list;
 }
 
+static json_t *find_declaration(json_t *tools, const char *name) {
+  json_t *tool, *declaration;
+  size_t i, k;
+  json_array_foreach(tools, i, tool) {
+    json_array_foreach(pjson_get(tool, "function_declarations"), k, declaration) {
+      if (!strcmp(pjson_text(declaration, "name"), name)) return declaration;
+    }
+  }
+  return NULL;
+}
+
+/* The calls of a scenario's answer, of functions that are declared. */
+static size_t script_calls(const echo *e, json_t *script, function_call found[FUNCTIONS_MAX]) {
+  json_t *call;
+  size_t i, count = 0;
+  json_array_foreach(json_object_get(script, "calls"), i, call) {
+    json_t *declaration = find_declaration(e->setup.tools, json_string_value(json_object_get(call, "name")));
+    json_t *args = json_object_get(call, "args");
+    if (!declaration || count == FUNCTIONS_MAX) continue;
+    found[count++] = (function_call){declaration, args ? json_incref(args) : json_object()};
+  }
+  return count;
+}
+
+/* Two seconds of what is nearly silence. */
+static bool fill_silence(answer *a) {
+  int16_t samples[AUDIO_RATE_OUT / 100];
+  for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) samples[i] = i % 2 ? 1 : -1;
+  for (int i = 0; i < 200; i++) audio_append(&a->sound, samples, sizeof samples / sizeof *samples);
+  return !a->sound.failed;
+}
+
+/* An answer that is none, or nearly none; false when this one is as it should be. */
+static bool spoil_answer(echo *e, bool *fine) {
+  if (!e->answers_left) return false;
+  e->answers_left--;
+  e->rejected = e->answers_how == FAULT_ANSWER_REJECTED;
+  e->answer.speech = e->answers_how == FAULT_ANSWER_SILENT && !e->setup.text;
+  if (e->answer.speech) *fine = fill_silence(&e->answer);
+  return true;
+}
+
 /* What an answer is made of: calls, the caller's own sound, or a text, which is spoken where speech is wanted. */
-static bool fill_answer(echo *e, turn *t, const char *heard, bool recognised) {
+static bool fill_answer(echo *e, turn *t, const char *heard, bool recognised, json_t *script) {
   answer *a = &e->answer;
   function_call found[FUNCTIONS_MAX];
+  bool fine = true;
   const char *asked = t->text.size ? turn_text(t) : recognised ? heard : "";
-  size_t count = t->result ? 0 : functions_find(e->setup.tools, asked, found);
+  const char *say = json_string_value(json_object_get(script, "say"));
+  if (spoil_answer(e, &fine)) return fine;
+  size_t count = script ? script_calls(e, script, found) : t->result ? 0 : functions_find(e->setup.tools, asked, found);
   size_t samples = audio_count(&t->sound);
   if (count) {
     a->calls = make_calls(e, found, count);
     return a->calls != NULL;
   }
   a->speech = !e->setup.text;
-  if (samples && a->speech) {
+  if (samples && a->speech && !say) {
     buf_deinit(&a->sound);
     a->sound = t->sound;
     buf_init(&t->sound, 0);
     return words_init(&a->said, heard);
   }
   buf reply;
-  bool fine = format_reply(e, &reply, t, recognised ? heard : NULL, (double)samples / AUDIO_RATE_OUT) &&
-              words_init(&a->said, buf_cstr(&reply));
+  buf_init(&reply, TURN_TEXT_MAX);
+  fine = (say ? buf_text(&reply, say) && buf_cstr(&reply)
+              : format_reply(e, &reply, t, recognised ? heard : NULL, (double)samples / AUDIO_RATE_OUT)) &&
+         words_init(&a->said, buf_cstr(&reply));
   if (fine && a->speech) {
     a->phase = ANSWER_MUTE;
     service_speak(e->service, e->speak_id = service_random(e->service), buf_cstr(&reply));
@@ -147,22 +203,14 @@ static bool fill_answer(echo *e, turn *t, const char *heard, bool recognised) {
 static bool remember(echo *e, turn *t, const char *heard) {
   const char *text = t->text.size ? turn_text(t) : heard;
   e->turns++;
+  e->turns_here++;
   if (t->result || !text || asks_back(text)) return true;
   mem_free(e->said);
   e->said = mem_strndup(text, quote_size(text));
   return e->said != NULL;
 }
 
-static void begin(echo *e, uint64_t now_ms, turn *t) {
-  const char *heard = service_options_of(e->service)->transcript;
-  char length[48] = "";
-  bool sound = t->sound.size > 0;
-  if (!heard) heard = e->setup.source_text;
-  bool recognised = sound && heard;
-  if (sound && !heard) {
-    snprintf(length, sizeof length, "[%.2f s of speech]", (double)audio_count(&t->sound) / AUDIO_RATE_OUT);
-    heard = length;
-  }
+static void count_prompt(echo *e, turn *t) {
   turn system;
   turn_init(&system);
   turn_add_content(&system, e->setup.system);
@@ -172,10 +220,31 @@ static void begin(echo *e, uint64_t now_ms, turn *t) {
   e->prompt.text += usage_of_text(system.text.size);
   e->given = (usage){0};
   turn_deinit(&system);
+}
 
+static void begin(echo *e, uint64_t now_ms, turn *t) {
+  const service_options *o = service_options_of(e->service);
+  json_t *script = json_array_get(o->answers, e->turns);
+  const char *heard = json_string_value(json_object_get(script, "heard"));
+  char length[48] = "";
+  bool sound = t->sound.size > 0;
+  if (!heard) heard = o->transcript;
+  if (!heard) heard = e->setup.source_text;
+  bool recognised = sound && heard;
+  if (sound && !heard) {
+    snprintf(length, sizeof length, "[%.2f s of speech]", (double)audio_count(&t->sound) / AUDIO_RATE_OUT);
+    heard = length;
+  }
+  count_prompt(e, t);
   answer_deinit(&e->answer);
   e->answer.speaks_transcript = e->setup.speaks_transcript;
-  bool fine = fill_answer(e, t, heard, recognised) && remember(e, t, heard) &&
+  if (e->answers_left && e->answers_how == FAULT_ANSWER_NONE) {
+    e->answers_left--;
+    if (!remember(e, t, heard)) service_close(e->service, 1011, "Internal error encountered.");
+    turn_deinit(t);
+    return;
+  }
+  bool fine = fill_answer(e, t, heard, recognised, script) && remember(e, t, heard) &&
               (!sound || !e->setup.hears_transcript || words_init(&e->answer.heard, heard));
   if (!fine) service_close(e->service, 1011, "Internal error encountered.");
   if (e->answer.phase != ANSWER_MUTE) answer_begin(&e->answer, now_ms);

@@ -30,11 +30,14 @@ struct emulator {
   net_tls *tls;
   net_listener *listener;
   char url[URL_MAX];
+  pthread_mutex_t errands; /* one at a time */
   pthread_mutex_t lock;
   pthread_cond_t wake;
   errand errand;
   genai_status status; /* of the errand */
   genai_error *error;
+  const fault *fault; /* of the errand */
+  unsigned number, count;
 };
 
 static void run_errand(net_task *task) {
@@ -74,14 +77,16 @@ static genai_status copy_options(emulator *e, const emulator_options *options, g
   *o = *options;
   if (!o->host) o->host = "127.0.0.1";
   if (!o->unix_ms) o->unix_ms = system_unix_ms;
-  const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript, &o->project, &o->location, &o->state};
+  const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript, &o->project, &o->location, &o->state,
+                         &o->scenario, &o->chaos_only, &o->ledger};
   bool fine = true;
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) fine = copy_text(texts[i]) && fine;
   return fine ? GENAI_OK : error_memory(error);
 }
 
 static void free_options(emulator_options *o) {
-  const char *texts[] = {o->host, o->ca_out, o->replay, o->key, o->transcript, o->project, o->location, o->state};
+  const char *texts[] = {o->host, o->ca_out, o->replay, o->key, o->transcript, o->project, o->location, o->state,
+                         o->scenario, o->chaos_only, o->ledger};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) mem_free((char *)texts[i]);
 }
 
@@ -130,6 +135,19 @@ static genai_status start_conversations(emulator *e, genai_error *error) {
   return o->state ? state_file_open(&e->state, o->state, e->server.conversations, o->unix_ms(o->user), error) : GENAI_OK;
 }
 
+static genai_status start_scenario(emulator *e, genai_error *error) {
+  const emulator_options *o = &e->options;
+  scenario *s = &e->server.scenario;
+  genai_status status = o->scenario ? scenario_load(s, o->scenario, error) : GENAI_OK;
+  for (size_t i = 0; !status && o->faults && o->faults[i]; i++) {
+    genai_error why = {0};
+    if (scenario_add(s, o->faults[i], &why))
+      status = error_set(error, GENAI_ERROR_ARGUMENT, "Fault \"%.60s\": %s", o->faults[i], why.message);
+  }
+  if (!status && o->chaos) status = scenario_set_chaos(s, o->chaos_seed, o->chaos_every_ms, o->chaos_only, error);
+  return status ? status : ledger_open(&e->server.ledger, o->ledger, o->ledger_line, o->user, error);
+}
+
 static genai_status start(emulator *e, genai_error *error) {
   const emulator_options *o = &e->options;
   genai_status status = check_options(o, error);
@@ -144,6 +162,7 @@ static genai_status start(emulator *e, genai_error *error) {
   e->server.rest = (rest_service){
       .tokens = tokens_new(o->seed), .key = o->key, .credentials = o->credentials, .project = o->project};
   if (!status && !e->server.rest.tokens) status = error_memory(error);
+  if (!status) status = start_scenario(e, error);
   if (!status) status = start_conversations(e, error);
   if (!status) status = net_loop_new(&e->server.loop, error);
   if (!status) status = speaker_new(&e->server.speaker, e->server.loop, o->no_speech, connection_spoken, error);
@@ -159,6 +178,7 @@ genai_status emulator_start(emulator **out, const emulator_options *options, gen
   *out = NULL;
   emulator *e = mem_zalloc(sizeof *e);
   if (!e) return error_memory(error);
+  pthread_mutex_init(&e->errands, NULL);
   pthread_mutex_init(&e->lock, NULL);
   pthread_cond_init(&e->wake, NULL);
   e->server.options = &e->options;
@@ -174,6 +194,68 @@ genai_status emulator_start(emulator **out, const emulator_options *options, gen
 int emulator_port(const emulator *e) { return net_listener_port(e->listener); }
 const char *emulator_url(const emulator *e) { return e->url; }
 const char *emulator_ca_pem(const emulator *e) { return e->cert.ca_pem; }
+
+/* ---- faults on demand ---- */
+
+static void fault_errand(emulator *e) {
+  e->count = 0;
+  for (connection *c = e->server.connections, *next; c; c = next) {
+    next = connection_next(c);
+    if (e->number ? connection_number(c) != e->number : !connection_serves(c)) continue;
+    connection_suffer(c, e->fault);
+    e->count++;
+  }
+}
+
+genai_status emulator_fault(emulator *e, unsigned number, const char *text, unsigned *suffering, genai_error *error) {
+  fault f;
+  genai_status status = fault_parse(&f, text, error);
+  if (suffering) *suffering = 0;
+  if (status) return status;
+  pthread_mutex_lock(&e->errands);
+  e->fault = &f;
+  e->number = number;
+  on_loop(e, fault_errand);
+  if (suffering) *suffering = e->count;
+  pthread_mutex_unlock(&e->errands);
+  return GENAI_OK;
+}
+
+static void add_errand(emulator *e) {
+  scenario *s = &e->server.scenario;
+  e->status = s->count < SCENARIO_FAULTS_MAX ? GENAI_OK : GENAI_ERROR_LIMIT;
+  if (e->status) return;
+  fault *f = &s->faults[s->count++];
+  *f = *e->fault;
+  if (f->first <= e->server.accepted) f->first = e->server.accepted + 1;
+}
+
+genai_status emulator_add_fault(emulator *e, const char *text, genai_error *error) {
+  fault f;
+  genai_status status = fault_parse(&f, text, error);
+  if (status) return status;
+  pthread_mutex_lock(&e->errands);
+  e->fault = &f;
+  on_loop(e, add_errand);
+  status = e->status;
+  pthread_mutex_unlock(&e->errands);
+  if (!status) return GENAI_OK;
+  return error_set(error, status, "There are %d faults already.", SCENARIO_FAULTS_MAX);
+}
+
+static void count_errand(emulator *e) {
+  e->number = e->server.accepted;
+  e->count = e->server.count;
+}
+
+unsigned emulator_connections(emulator *e, unsigned *open) {
+  pthread_mutex_lock(&e->errands);
+  on_loop(e, count_errand);
+  unsigned accepted = e->number;
+  if (open) *open = e->count;
+  pthread_mutex_unlock(&e->errands);
+  return accepted;
+}
 
 /* ---- stopping ---- */
 
@@ -194,11 +276,14 @@ void emulator_stop(emulator *e) {
   net_tls_drop(e->tls);
   tokens_free(e->server.rest.tokens);
   conversations_free(e->server.conversations);
+  scenario_deinit(&e->server.scenario);
+  ledger_close(&e->server.ledger);
   state_file_close(&e->state);
   recording_deinit(&e->recording);
   cert_deinit(&e->cert);
   free_options(&e->options);
   pthread_cond_destroy(&e->wake);
   pthread_mutex_destroy(&e->lock);
+  pthread_mutex_destroy(&e->errands);
   mem_free(e);
 }

@@ -36,13 +36,21 @@ typedef struct emulator_options {
   int64_t handle_lifetime_ms;     /* of a resumption handle after its session's end; 0: 2 hours, 24 on Vertex */
   bool index_from_zero;           /* transparent resumption: the first client message after the setup is 0, not 1 */
   const char *state;              /* a file that keeps the conversations that can be resumed, over a crash too; NULL: none */
+  const char *scenario;           /* a file (scenario.h): answers told beforehand, and faults; NULL: none */
+  const char *const *faults;      /* more faults (fault.h), a NULL after the last; NULL: none */
+  bool chaos;                     /* random faults in every connection ... */
+  uint64_t chaos_seed;            /* ... by this seed ... */
+  uint64_t chaos_every_ms;        /* ... one about so often; 0: 5 s ... */
+  const char *chaos_only;         /* ... of these names alone, a space between two; NULL: all */
+  const char *ledger;             /* a file that gets a line for everything taken in and given out; NULL: none */
+  void (*ledger_line)(void *user, const char *line); /* gets the same lines, on its thread; or NULL */
   uint64_t seed;                  /* of the ids that are given out */
   bool fast;                      /* answers come at once, not at the pace of speech */
   bool no_speech;                 /* texts are spoken as tones, also where espeak-ng is installed */
   void (*log)(void *user,
               const char *line);  /* what happens, a line at a time, without credentials; on its thread; or NULL */
   int64_t (*unix_ms)(void *user); /* the time, by which tokens expire; NULL: the system's. On the emulator's thread */
-  void *user;                     /* of log and unix_ms */
+  void *user;                     /* of log, unix_ms and ledger_line */
 } emulator_options;
 
 /* Listens when it returns. The sentence of an error says what to do. */
@@ -50,6 +58,14 @@ genai_status emulator_start(emulator **e, const emulator_options *options, genai
 int emulator_port(const emulator *e);
 const char *emulator_url(const emulator *e);    /* a base URL for clients: "https://127.0.0.1:43210"; until the stop */
 const char *emulator_ca_pem(const emulator *e); /* the certificate to trust; NULL when plain; until the stop */
+/* Lets a connection suffer a fault now (fault.h; the conditions of its `when` do not count): the one of that number, from
+ * 1 in the order of upgrade requests; 0: all that are open. From any thread but the emulator's own. `suffering`, which may
+ * be NULL, gets how many did. */
+genai_status emulator_fault(emulator *e, unsigned connection, const char *fault, unsigned *suffering, genai_error *error);
+/* The same for what is to come: one more step of the scenario, for connections from now on. */
+genai_status emulator_add_fault(emulator *e, const char *fault, genai_error *error);
+/* How many upgrade requests there were, and how many connections there are now. */
+unsigned emulator_connections(emulator *e, unsigned *open);
 /* Ends every session (1001) and the thread. Takes NULL. Never from `log`. */
 void emulator_stop(emulator *e);
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "emulator/conversations.h"
+#include "emulator/plan.h"
 #include "emulator/recording.h"
 #include "emulator/setup.h"
 
@@ -23,6 +24,24 @@ enum {
 
 typedef struct service service;
 
+/* What happened that a proof needs (docs/emulator.md). */
+typedef enum service_event_kind {
+  SERVICE_BEGINS,  /* a conversation; position 0 */
+  SERVICE_RESUMES, /* one goes on: it is what it was at `position` */
+  SERVICE_TOOK,    /* a client message, after which the conversation holds `position` of them */
+  SERVICE_SENT,    /* a message was given out */
+  SERVICE_ENDS     /* what is taken in from now on counts for nothing */
+} service_event_kind;
+
+typedef struct service_event {
+  service_event_kind kind;
+  uint64_t conversation, position;
+  int64_t index;    /* TOOK: of the message in its connection */
+  json_t *message;  /* TOOK: the client's; borrowed */
+  const char *text; /* SENT: the JSON */
+  size_t size;
+} service_event;
+
 typedef struct service_options {
   setup_backend backend;
   bool music;                 /* a music session, not a live one */
@@ -33,6 +52,9 @@ typedef struct service_options {
   conversations *conversations; /* those that can be resumed, of many sessions; outlives the service. NULL: none */
   int64_t epoch_ms;             /* what is added to the time to make it Unix time */
   int index_first;              /* of the first client message after the setup; 1 as the service does */
+  json_t *answers;              /* of a scenario, or NULL; outlives the service */
+  void (*event)(void *user, const service_event *event); /* NULL: nobody wants to know */
+  void *event_user;
   uint64_t expires_ms;        /* when the session's credential ends, and the session with it; 0: never */
   /* Judges a live session's setup before it is read, and may change it: 0, or the code and reason with which the
    * session is closed. NULL: all may come in. */
@@ -57,6 +79,10 @@ void service_free(service *s);                        /* takes NULL */
 void service_receive(service *s, uint64_t now_ms, const char *text, size_t size);
 /* The connection is gone, or its end has begun: the conversation may be resumed by another. */
 void service_lost(service *s, uint64_t now_ms);
+/* What the session is at; bytes stay 0. */
+plan_view service_view(const service *s);
+/* Suffers a fault that is the service's to suffer. False: it is the connection's. */
+bool service_fault(service *s, uint64_t now_ms, const fault *f);
 /* The sound that was asked for, at AUDIO_RATE_OUT; count 0 when it could not be made. */
 void service_spoken(service *s, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count);
 /* False: nothing to do before an input or the deadline. CLOSE is the last action. */

@@ -13,6 +13,8 @@ typedef struct voice_class {
   void (*spoken)(void *voice, uint64_t now_ms, uint64_t id, const int16_t *samples, size_t count);
   void (*next)(void *voice, uint64_t now_ms); /* makes what is due, at most a message or so */
   uint64_t (*deadline)(const void *voice);
+  void (*view)(const void *voice, plan_view *view); /* adds to its phases, turns. NULL: it is open */
+  void (*fault)(void *voice, uint64_t now_ms, const fault *f); /* ANSWER, UPDATES, LINGER. NULL: it cannot */
   void (*lost)(void *voice, uint64_t now_ms); /* as service_lost; perhaps more than once. NULL: it does not matter */
 } voice_class;
 
@@ -31,6 +33,10 @@ void service_send_text(service *s, const char *text, size_t size);
 void service_close(service *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void service_speak(service *s, uint64_t id, const char *text);
 bool service_closing(const service *s);
+/* Closes at a time, unless something else does before. */
+void service_close_at(service *s, uint64_t at_ms, int code, const char *reason);
+void service_tell(service *s, const service_event *event);
+bool service_fast(const service *s);
 uint64_t service_random(service *s);
 
 #endif

@@ -263,7 +263,7 @@ static void spoken(void *voice, uint64_t now_ms, uint64_t id, const int16_t *sam
 static uint64_t deadline(const void *voice) {
   const music *m = voice;
   if (!m->playing || !json_array_size(m->prompts)) return SERVICE_NEVER;
-  if (service_options_of(m->service)->fast) return 0;
+  if (service_fast(m->service)) return 0;
   return m->started_ms + (m->at - m->started_at) * 1000 / SYNTH_RATE_HZ;
 }
 
@@ -292,4 +292,4 @@ static void next(void *voice, uint64_t now_ms) {
                                      "mimeType", "audio/l16;rate=48000;channels=2", "sourceMetadata", metadata(m)));
 }
 
-const voice_class voice_music = {create, destroy, receive, spoken, next, deadline, NULL};
+const voice_class voice_music = {create, destroy, receive, spoken, next, deadline, NULL, NULL, NULL};

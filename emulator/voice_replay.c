@@ -78,4 +78,4 @@ static uint64_t deadline(const void *voice) {
   return r->sent < r->gate ? 0 : SERVICE_NEVER;
 }
 
-const voice_class voice_replay = {create, destroy, receive, spoken, next, deadline, NULL};
+const voice_class voice_replay = {create, destroy, receive, spoken, next, deadline, NULL, NULL, NULL};

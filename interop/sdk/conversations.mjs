@@ -53,7 +53,7 @@ async function connect(config, client = ai) {
     // The SDK's close frame is empty, and so must the answer be: 1005 (1006 would be none at all).
     assert.equal(event.code, 1005, `close code ${event.code} ${event.reason}`);
   };
-  return { session, turn, close };
+  return { session, next, turn, close };
 }
 
 const parts = messages => messages.flatMap(m => m.serverContent?.modelTurn?.parts ?? []);
@@ -146,6 +146,32 @@ async function token() {
   return `one session, "${answer.trim()}"`;
 }
 
+// Asks, and waits for the turn's end and the handle that comes after it.
+async function askResumable({ session, turn, next }, question) {
+  session.sendClientContent({ turns: question });
+  const answer = said(await turn());
+  for (;;) {
+    const update = (await next()).sessionResumptionUpdate;
+    if (update?.resumable) return { answer, handle: update.newHandle };
+  }
+}
+
+// A conversation over two connections: the second knows what was said in the first.
+async function resumption() {
+  const config = sessionResumption => ({ responseModalities: [Modality.TEXT], sessionResumption });
+  const first = await connect(config({}));
+  const { handle } = await askResumable(first, 'Where is the library?');
+  assert.ok(handle, 'no handle came');
+  await first.close();
+  const second = await connect(config({ handle }));
+  const { answer } = await askResumable(second, 'What did I say?');
+  assert.match(answer, /Where is the library\?/, 'the context was lost');
+  await assert.rejects(connect(config({ handle })), /1011/, 'resumed beside a live session');
+  await second.close();
+  await assert.rejects(connect(config({ handle: 'unknown' })), /1007/, 'an unknown handle was taken');
+  return `"${answer.trim()}"`;
+}
+
 async function music() {
   const chunks = [], filtered = [];
   let enough, failed;
@@ -179,7 +205,7 @@ async function music() {
 }
 
 let failures = 0;
-for (const conversation of [audio, text, toolCall, token, music]) {
+for (const conversation of [audio, text, toolCall, resumption, token, music]) {
   try {
     console.log(`ok   ${conversation.name}: ${await conversation()}`);
   } catch (error) {

@@ -96,6 +96,40 @@ async def tool_call(client, _):
     return f"{call.name}({call.args}), \"{answer.strip()}\""
 
 
+async def ask_resumable(session, question):
+    """Asks, and waits for the turn's end and the handle that comes after it, which receive() ends before."""
+    await session.send_client_content(turns={"role": "user", "parts": [{"text": question}]})
+    answer = said(await turn(session))
+    while True:
+        async for message in session.receive():
+            update = message.session_resumption_update
+            if update and update.resumable:
+                return answer, update.new_handle
+
+
+async def refused(client, config, code):
+    try:
+        async with client.aio.live.connect(model=MODEL, config=config):
+            return False
+    except genai.errors.APIError as refusal:
+        return refusal.code == code
+
+
+async def resumption(client, _):
+    """A conversation over two connections: the second knows what was said in the first."""
+    def config(resume):
+        return {"response_modalities": ["TEXT"], "session_resumption": resume}
+    async with client.aio.live.connect(model=MODEL, config=config({})) as session:
+        _, handle = await ask_resumable(session, "Where is the library?")
+    assert handle, "no handle came"
+    async with client.aio.live.connect(model=MODEL, config=config({"handle": handle})) as session:
+        answer, _ = await ask_resumable(session, "What did I say?")
+        assert "Where is the library?" in answer, f"the context was lost: {answer}"
+        assert await refused(client, config({"handle": handle}), 1011), "resumed beside a live session"
+    assert await refused(client, config({"handle": "unknown"}), 1007), "an unknown handle was taken"
+    return f"\"{answer.strip()}\""
+
+
 def alpha(base_url, key):
     return genai.Client(api_key=key, vertexai=False, http_options=types.HttpOptions(base_url=base_url, api_version="v1alpha"))
 
@@ -152,7 +186,7 @@ async def main():
     base_url, speech = sys.argv[1:]
     client = genai.Client(api_key="any-key-will-do", vertexai=False, http_options=types.HttpOptions(base_url=base_url))
     failures = 0
-    for conversation in (audio, text, tool_call, token, music):
+    for conversation in (audio, text, tool_call, resumption, token, music):
         place = base_url if conversation in (token, music) else client
         try:
             print(f"ok   {conversation.__name__}: {await asyncio.wait_for(conversation(place, speech), ANSWER_S)}")

@@ -14,17 +14,21 @@ enum { WORDS_MAX = 400 };
  * "message":…}} (Google's APIs). */
 static void append_words(genai_error *error, const char *body) {
   static const char *const paths[] = {"error", "error.status", "error_description", "error.message"};
-  bool any = false;
+  char last = '\0';
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     char *words = genai_json_copy_string(body, paths[i]);
-    if (!words) continue;
+    if (!words || !*words) {
+      mem_free(words);
+      continue;
+    }
     for (char *p = words; *p; p++)
       if ((unsigned char)*p < ' ') *p = ' ';
-    error_append(error, any ? ": %.*s" : " It says: %.*s", WORDS_MAX, words);
-    any = true;
+    error_append(error, last ? ": %.*s" : " It says: %.*s", WORDS_MAX, words);
+    size_t size = strlen(words);
+    last = words[size > WORDS_MAX ? WORDS_MAX - 1 : size - 1];
     mem_free(words);
   }
-  if (any) error_append(error, ".");
+  if (last && !strchr(".!?", last)) error_append(error, ".");
 }
 
 genai_status answer_check(const char *peer, int http_status, const char *body, genai_error *error) {

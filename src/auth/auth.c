@@ -7,6 +7,7 @@
 
 #include "auth/callback.h"
 #include "auth/fetch.h"
+#include "auth/project.h"
 #include "auth/sources.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -18,6 +19,8 @@ enum { EARLY_MS = 300 * 1000, MARGIN_MS = 10 * 1000, LIFETIME_MAX_S = 24 * 3600 
 enum { BACKOFF_MS = 1000, BACKOFF_MAX_MS = 60 * 1000 };
 /* A token refused this young was never good: fetching another at once would not help. */
 enum { YOUNG_MS = 60 * 1000, TIMEOUT_MS = 10 * 1000 };
+/* A metadata server is near, or is none. */
+enum { PROJECT_MS = 3000 };
 
 static const char METADATA[] = "169.254.169.254"; /* what metadata.google.internal resolves to, without asking a resolver */
 
@@ -200,7 +203,13 @@ void auth_refused(auth *a, unsigned generation) {
 
 /* ---- life ---- */
 
-const char *auth_project(const auth *a) { return a->credential.project; }
+genai_status auth_project(auth *a, const char **project, genai_error *error) {
+  genai_status status = GENAI_OK;
+  if (!a->credential.project && a->credential.kind == CREDENTIAL_METADATA)
+    status = project_ask(&a->credential.project, a->loop, a->metadata_host, a->timeout_ms < PROJECT_MS ? a->timeout_ms : PROJECT_MS, error);
+  *project = a->credential.project;
+  return status;
+}
 
 static bool says_yes(const char *value) { return value && (!strcmp(value, "true") || !strcmp(value, "1")); }
 

@@ -37,8 +37,9 @@ genai_status auth_new(auth **out, net_loop *loop, net_tls *trust, const auth_opt
 /* Ends what is under way and frees; waits for a callback that runs. Nobody waits any more. Takes NULL; never on the loop's
  * thread. */
 void auth_free(auth *a);
-/* The project that the credentials belong to, or NULL. */
-const char *auth_project(const auth *a);
+/* The project that the credentials belong to, or NULL. Where the machine's metadata server has the credentials, it is asked the first
+ * time, which takes up to three seconds: never on the loop's thread. GENAI_ERROR_CREDENTIALS when it does not tell. */
+genai_status auth_project(auth *a, const char **project, genai_error *error);
 
 /* One who waits for a token, embedded in its owner. */
 typedef struct auth_wait auth_wait;

@@ -107,7 +107,7 @@ static genai_status read_external_account(credential *c, const char *json, const
   if (status == GENAI_OK) status = credential_text(&c->client_secret, json, "client_secret", c->source, error);
   if (status == GENAI_OK) status = credential_need(&c->token_url, json, "token_url", c->source, error);
   if (status == GENAI_OK) status = credential_check_url(c->token_url, "token_url", c->source, rules, error);
-  if (status == GENAI_OK) status = credential_read_external(c, json, error);
+  if (status == GENAI_OK) status = credential_read_external(c, json, rules, error);
   if (status != GENAI_OK) return status;
   return read_impersonation(c, json, "service_account_impersonation.token_lifetime_seconds", rules, error);
 }
@@ -168,8 +168,8 @@ genai_status credential_read(credential *c, const char *json, const char *source
 
 void credential_deinit(credential *c) {
   char *const open[] = {c->source, c->project, c->quota_project, c->token_url, c->email, c->key_id, c->client_id, c->audience,
-                        c->subject_type, c->user_project, c->subject_file, c->subject_url, c->subject_field, c->impersonate_url,
-                        c->delegates};
+                        c->subject_type, c->user_project, c->subject_file, c->subject_url, c->subject_command, c->subject_output,
+                        c->subject_field, c->impersonate_url, c->delegates};
   for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) mem_free(open[i]);
   secret_free(c->client_secret);
   secret_free(c->refresh_token);

@@ -23,7 +23,9 @@ typedef struct credential {
   EVP_PKEY *key;
   char *client_id, *client_secret, *refresh_token;
   char *audience, *subject_type, *user_project; /* of an external account */
-  char *subject_file, *subject_url; /* where its token is had: one of them */
+  char *subject_file, *subject_url, *subject_command; /* where its token is had: one of them */
+  char *subject_output;       /* where the command keeps its tokens; or NULL */
+  unsigned subject_timeout_ms; /* of the command */
   char *subject_field;        /* of a JSON text; NULL: the text is the token */
   genai_string_pair *subject_headers;
   size_t subject_header_count;
@@ -35,6 +37,7 @@ typedef struct credential {
 /* Where secrets may be sent. */
 typedef struct credential_rules {
   bool loopback;        /* this machine, over plain http too */
+  bool executables;     /* programs may be run */
   const char *universe; /* the environment's own, beside googleapis.com; or NULL */
 } credential_rules;
 
@@ -44,7 +47,7 @@ genai_status credential_read(credential *c, const char *json, const char *source
 void credential_deinit(credential *c);
 
 /* external.c: the parts of an external account that stand under `credential_source`. */
-genai_status credential_read_external(credential *c, const char *json, genai_error *error);
+genai_status credential_read_external(credential *c, const char *json, const credential_rules *rules, genai_error *error);
 
 /* A string member in *out; NULL where there is none or null. */
 genai_status credential_text(char **out, const char *json, const char *path, const char *source, genai_error *error);

@@ -1,4 +1,4 @@
-/* Where the token of an external account is had: a file or a URL, as text or JSON. */
+/* Where the token of an external account is had: a file or a URL, as text or JSON, or a program. */
 #include <string.h>
 
 #include "auth/credential.h"
@@ -7,7 +7,7 @@
 #include "genai/json.h"
 #include "wire/scan.h"
 
-enum { HEADERS_MAX = 8 };
+enum { HEADERS_MAX = 8, EXECUTABLE_MS = 30 * 1000, EXECUTABLE_MAX_MS = 120 * 1000 };
 
 static char *unescaped(const wire_string *string) {
   char *text = mem_alloc(string->size + 1);
@@ -52,29 +52,37 @@ static genai_status read_format(credential *c, const char *json, genai_error *er
   return status;
 }
 
-static genai_status refuse_other_sources(const credential *c, const char *json, genai_error *error) {
+/* A program, which Google's own variable must allow to be run (https://google.aip.dev/auth/4117). */
+static genai_status read_executable(credential *c, const char *json, const credential_rules *rules, genai_error *error) {
+  int64_t timeout_ms = EXECUTABLE_MS;
+  if (!rules->executables)
+    return error_set(error, GENAI_ERROR_CREDENTIALS,
+                     "%s names a program to run for its token. If you trust the file, allow that with "
+                     "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 in the environment.", c->source);
+  genai_status status = credential_need(&c->subject_command, json, "credential_source.executable.command", c->source, error);
+  if (status == GENAI_OK) status = credential_text(&c->subject_output, json, "credential_source.executable.output_file", c->source, error);
+  if (status != GENAI_OK) return status;
+  genai_json_get_int64(json, "credential_source.executable.timeout_millis", &timeout_ms);
+  if (timeout_ms < 1 || timeout_ms > EXECUTABLE_MAX_MS)
+    return error_set(error, GENAI_ERROR_CREDENTIALS, "%s has a timeout_millis that is not between 1 and %d.", c->source, EXECUTABLE_MAX_MS);
+  c->subject_timeout_ms = (unsigned)timeout_ms;
+  return GENAI_OK;
+}
+
+genai_status credential_read_external(credential *c, const char *json, const credential_rules *rules, genai_error *error) {
   const char *text;
   size_t size;
-  if (genai_json_get(json, "credential_source.executable", &text, &size))
-    return error_set(error, GENAI_ERROR_CREDENTIALS,
-                     "%s names a program to run for its token. Programs are never run for credentials here, whatever "
-                     "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES says; have the program write a file and name that, or give "
-                     "genai_client_options.token.", c->source);
   if (genai_json_get(json, "credential_source.environment_id", &text, &size))
     return error_set(error, GENAI_ERROR_CREDENTIALS,
                      "%s takes its token from AWS, whose signed requests are not supported; give genai_client_options.token.", c->source);
-  return error_set(error, GENAI_ERROR_CREDENTIALS, "%s has a credential_source with neither a file nor a url.", c->source);
-}
-
-genai_status credential_read_external(credential *c, const char *json, genai_error *error) {
   genai_status status = credential_text(&c->subject_file, json, "credential_source.file", c->source, error);
   if (status == GENAI_OK) status = credential_text(&c->subject_url, json, "credential_source.url", c->source, error);
   if (status != GENAI_OK) return status;
-  const char *text;
-  size_t size;
-  bool other = genai_json_get(json, "credential_source.environment_id", &text, &size);
-  if (other || (!c->subject_file && !c->subject_url)) return refuse_other_sources(c, json, error);
-  if (c->subject_url && !c->subject_file) status = credential_check_subject_url(c->subject_url, c->source, error);
+  if (!c->subject_file && !c->subject_url) {
+    if (genai_json_get(json, "credential_source.executable", &text, &size)) return read_executable(c, json, rules, error);
+    return error_set(error, GENAI_ERROR_CREDENTIALS, "%s has a credential_source with no file, url or executable.", c->source);
+  }
+  if (!c->subject_file) status = credential_check_subject_url(c->subject_url, c->source, error);
   if (status == GENAI_OK) status = read_headers(c, json, error);
   return status == GENAI_OK ? read_format(c, json, error) : status;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "auth/answer.h"
+#include "auth/executable.h"
 #include "auth/form.h"
 #include "auth/jwt.h"
 #include "auth/sources.h"
@@ -27,12 +28,14 @@ struct fetch {
   fetch_done done;
   void *user;
   net_request *request;
+  executable *executable;
   void (*answered)(fetch *f, int status, const char *body); /* what the answer under way is */
   char peer[PEER_MAX]; /* for sentences: "oauth2.googleapis.com" */
 };
 
 static void release(fetch *f) {
   net_request_abort(f->request);
+  executable_abort(f->executable);
   mem_free(f);
 }
 
@@ -308,9 +311,34 @@ static void on_subject(fetch *f, int http_status, const char *body) {
   if (status != GENAI_OK) fail(f, &error);
 }
 
+static void on_executed(void *user, const genai_error *why, const char *text) {
+  fetch *f = user;
+  genai_error error = *why;
+  char *subject = NULL;
+  f->executable = NULL;
+  genai_status status = error.status;
+  if (status == GENAI_OK) status = executable_token(&subject, f->params.credential, text, f->params.now_s, &error);
+  if (status == GENAI_OK) status = exchange(f, subject, &error);
+  secret_free(subject);
+  if (status != GENAI_OK) fail(f, &error);
+}
+
+/* What it left in its file last time, if that still holds; else it is run. */
+static genai_status ask_executable(fetch *f, genai_error *error) {
+  const credential *c = f->params.credential;
+  char *text = NULL, *subject = NULL;
+  bool kept = c->subject_output && source_read_file(&text, c->subject_output, "", NULL, NULL) == GENAI_OK &&
+              executable_token(&subject, c, text, f->params.now_s, NULL) == GENAI_OK;
+  genai_status status = kept ? exchange(f, subject, error) : executable_start(&f->executable, f->params.loop, c, on_executed, f, error);
+  secret_free(text);
+  secret_free(subject);
+  return status;
+}
+
 static genai_status ask_external(fetch *f, genai_error *error) {
   const credential *c = f->params.credential;
   char *text;
+  if (c->subject_command) return ask_executable(f, error);
   if (!c->subject_file) return send(f, "GET", c->subject_url, c->subject_headers, c->subject_header_count, NULL, on_subject, error);
   genai_status status = source_read_file(&text, c->subject_file, "The external account's token file", NULL, error);
   if (status == GENAI_OK) status = use_subject(f, text, error);

@@ -100,7 +100,9 @@ static genai_status find(credential *c, const auth_options *o, const credential_
 }
 
 genai_status source_find(credential *c, const auth_options *o, genai_error *error) {
-  credential_rules rules = {.loopback = o->allow_loopback, .universe = from(o, "GOOGLE_CLOUD_UNIVERSE_DOMAIN")};
+  const char *executables = from(o, "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES");
+  credential_rules rules = {.loopback = o->allow_loopback, .executables = executables && !strcmp(executables, "1"),
+                            .universe = from(o, "GOOGLE_CLOUD_UNIVERSE_DOMAIN")};
   const char *quota = from(o, "GOOGLE_CLOUD_QUOTA_PROJECT");
   *c = (credential){.kind = CREDENTIAL_METADATA};
   genai_status status = find(c, o, &rules, error);

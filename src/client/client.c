@@ -71,9 +71,12 @@ static genai_status make_auth(genai_client *c, const genai_client_options *optio
                     .proxy = options->proxy, .no_proxy = options->no_proxy, .environment = environment,
                     .allow_loopback = net_host_is_loopback(c->endpoints[ENDPOINT_LIVE].host)};
   c->renewable = !options->access_token;
+  const char *project = NULL;
   genai_status status = auth_new(&c->auth, c->loop, c->tls, &o, error);
-  if (status != GENAI_OK || c->settings.project || c->settings.gateway || !auth_project(c->auth)) return status;
-  c->settings.project = mem_strdup(auth_project(c->auth));
+  if (status != GENAI_OK || c->settings.project || c->settings.gateway) return status;
+  status = auth_project(c->auth, &project, error);
+  if (status != GENAI_OK || !project) return status;
+  c->settings.project = mem_strdup(project);
   return c->settings.project ? GENAI_OK : error_memory(error);
 }
 

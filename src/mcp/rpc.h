@@ -3,7 +3,7 @@
 #ifndef GENAI_SRC_MCP_RPC_H
 #define GENAI_SRC_MCP_RPC_H
 
-#include "mcp/process.h"
+#include "net/process.h"
 #include "net/wait.h"
 
 typedef struct rpc rpc;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/memory.h"
+#include "net/http.h"
 #include "net/loop_private.h"
 #include "net/thread.h"
 
@@ -84,6 +85,15 @@ static int look_up(const char *host, int port, int flags, net_addresses *out, in
   interleave(out, list);
   freeaddrinfo(list);
   return 0;
+}
+
+/* What needs no name server: addresses; and localhost with all names below it, which are this machine whoever says otherwise (RFC
+ * 6761 section 6.3), for what is sent to them in the clear must stay here. */
+static int look_up_here(const char *host, int port, net_addresses *out, int *os_error) {
+  int code = look_up(host, port, AI_NUMERICHOST, out, os_error);
+  if (!code || !net_host_is_loopback(host)) return code;
+  code = look_up("127.0.0.1", port, AI_NUMERICHOST, out, os_error);
+  return code ? code : look_up("::1", port, AI_NUMERICHOST, out, os_error);
 }
 
 static void explain(const net_lookup *lookup, genai_error *error) {
@@ -278,7 +288,7 @@ genai_status net_resolve(net_lookup **out, net_loop *loop, const char *host, int
   lookup->task.run = deliver;
   lookup->done = done;
   lookup->user = user;
-  if (!look_up(host, port, AI_NUMERICHOST, &lookup->addresses, &lookup->os_error)) {
+  if (!look_up_here(host, port, &lookup->addresses, &lookup->os_error)) {
     net_loop_post(loop, &lookup->task);
     *out = lookup;
     return GENAI_OK;

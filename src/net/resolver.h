@@ -26,7 +26,8 @@ typedef struct net_lookup net_lookup;
 /* Called once on the loop's thread: error is NULL or says why there are no addresses. The lookup is gone afterwards. */
 typedef void net_resolved(void *user, const net_addresses *addresses, const genai_error *error);
 
-/* Loop thread. Never calls back from inside. An address needs no thread; equal names under way share one. */
+/* Loop thread. Never calls back from inside. An address needs no thread; localhost and *.localhost are always this machine's own;
+ * equal names under way share one lookup. */
 genai_status net_resolve(net_lookup **lookup, net_loop *loop, const char *host, int port, net_resolved *done,
                          void *user, genai_error *error);
 /* Loop thread; takes NULL. `done` is not called any more; a getaddrinfo under way is left to itself. */

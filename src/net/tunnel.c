@@ -42,8 +42,10 @@ static genai_status take_connect(tunnel *t, genai_error *error) {
   if (status != GENAI_OK) return refused(t, error, "its answer is no HTTP; is it a proxy of another kind?");
   if (head.status / 100 == 2)
     return head.size == t->in.size ? GENAI_OK : refused(t, error, "it sent more than its answer.");
+  const char *advice = head.status != 407 ? "" : t->proxy->login ? " It did not accept the user and password of the proxy setting."
+                                                                 : " Give its user and password in the proxy setting.";
   snprintf(what, sizeof what, "it answered %d %.*s.%s", head.status, head.reason.size > 100 ? 100 : (int)head.reason.size,
-           head.reason.size ? head.reason.data : "", head.status == 407 ? " Give its user and password in the proxy setting." : "");
+           head.reason.size ? head.reason.data : "", advice);
   status = refused(t, error, what);
   if (error) error->http_status = head.status;
   return status;

@@ -30,7 +30,9 @@ static void service_account(void **state) {
   strcpy(url, token_server_url(&s, "/token"));
   keys_service_account(file, sizeof file, url);
   assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file}), GENAI_OK);
-  assert_string_equal(auth_project(p.auth), "file-project");
+  const char *project;
+  assert_int_equal(auth_project(p.auth, &project, NULL), GENAI_OK);
+  assert_string_equal(project, "file-project");
   assert_string_equal(provider_get(&p, &a), "Bearer tok-1");
   assert_string_equal(a.project, "");
   FORM(&s, 0, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
@@ -268,7 +270,7 @@ static void answers(void **state) {
   (void)state;
   assert_failure(400, "{\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\"}", GENAI_ERROR_CREDENTIALS,
                  "127.0.0.1 answered HTTP 400 to the request for an access token. It says: invalid_grant: Token has been expired or "
-                 "revoked.. The login has expired or was revoked; run `gcloud auth application-default login` again.");
+                 "revoked. The login has expired or was revoked; run `gcloud auth application-default login` again.");
   assert_failure(403, "{\"error\":{\"code\":403,\"message\":\"No\\nway\",\"status\":\"PERMISSION_DENIED\"}}", GENAI_ERROR_CREDENTIALS,
                  "answered HTTP 403 to the request for an access token. It says: PERMISSION_DENIED: No way.");
   assert_failure(500, "<html>hush</html>", GENAI_ERROR_CREDENTIALS, "answered HTTP 500");

@@ -1,8 +1,12 @@
 """The example programs against the emulator."""
+import contextlib
+import json
 import os
 import pathlib
+import socket
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from command import CLEAN, Case, emulator
@@ -10,6 +14,14 @@ from fake import peer, read_head
 from sound import pcm, silence, tone
 
 EXAMPLES = pathlib.Path(os.environ["GENAI_EXAMPLES"])
+
+
+def pour(source, target):
+    """Bytes from one socket to the other, and its end."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 class Examples(Case):
@@ -62,6 +74,53 @@ class Examples(Case):
             at = {"GOOGLE_VERTEX_BASE_URL": service.url}
             self.assertIn("Hello", self.example(service, "connect"))
             self.assertIn("Hello", self.example(service, "connect", "vertex", "p1", "us-central1", tokens, env=at))
+
+    def test_credentials(self):
+        """With a file of its own; from the environment; from the machine's metadata server; and none."""
+        with emulator("--fast", "--credentials", "--project", "p1") as service, emulator("--plain", "--credentials") as machine, \
+                tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "user.json")
+            file.write_text(json.dumps({"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r",
+                                        "token_uri": service.url + "/token"}))
+            at = {"GOOGLE_VERTEX_BASE_URL": service.url, "CLOUDSDK_CONFIG": folder}
+            place = ["p1", "us-central1"]
+            self.assertEqual(self.example(service, "credentials", *place, file, env=at).count("Hello"), 2)
+            self.assertIn("Hello", self.example(service, "credentials", *place, env={**at, "GOOGLE_APPLICATION_CREDENTIALS": file}))
+            metadata = {**at, "GCE_METADATA_HOST": f"127.0.0.1:{machine.port}"}
+            self.assertIn("Hello", self.example(service, "credentials", *place, env=metadata))
+            done = subprocess.run([EXAMPLES / "credentials", *place, file.with_name("none.json")], env={**CLEAN, **service.env, **at},
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("No access token: ", done.stderr)
+            self.assertIn("none.json cannot be read", done.stderr)
+
+    def test_proxy(self):
+        asked = []
+
+        def tunnel(connection):
+            head = read_head(connection).decode()
+            asked.append(head.split()[1])
+            if "Proxy-Authorization: Basic dTpw\r\n" not in head:
+                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+                return
+            with socket.create_connection(("127.0.0.1", int(asked[-1].rpartition(":")[2]))) as target:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                back = threading.Thread(target=pour, args=(target, connection))
+                back.start()
+                pour(connection, target)
+                back.join()
+
+        with emulator("--fast") as service, peer(tunnel) as port:
+            target = f"127.0.0.1:{service.port}"
+            self.assertIn("Hello", self.example(service, "proxy", f"http://u:p@127.0.0.1:{port}"))
+            self.assertEqual(asked, [target])
+            self.assertIn("Hello", self.example(service, "proxy", f"http://u:p@127.0.0.1:{port}", "127.0.0.0/8"))
+            self.assertIn("Hello", self.example(service, "proxy"))
+            self.assertEqual(asked, [target])
+            done = subprocess.run([EXAMPLES / "proxy", f"http://127.0.0.1:{port}"], env={**CLEAN, **service.env},
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("The proxy (HTTP status 407): ", done.stderr)
 
     def test_connect_by_a_gateway(self):
         heads = []

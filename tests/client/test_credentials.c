@@ -229,13 +229,50 @@ static void projects(void **state) {
   assert_non_null(strstr(error.message, "would send its secret to http://127.0.0.1"));
 }
 
+/* No project but the machine's own: its metadata server is asked before there is a client, and the session's model is that project's. */
+static void project_of_the_machine(void **state) {
+  (void)state;
+  token_server s;
+  char host[32];
+  genai_client *client = NULL;
+  genai_error error = {0};
+  const genai_client_options o = {.backend = GENAI_BACKEND_VERTEX};
+  token_server_start(&s, "machine-project\n");
+  snprintf(host, sizeof host, "127.0.0.1:%d", peer_port(s.peer));
+  setenv("GCE_METADATA_HOST", host, 1);
+  if (genai_client_new(&client, &o, &error) != GENAI_OK) fail_msg("%s", error.message);
+  assert_string_equal(client->settings.project, "machine-project");
+  assert_true(token_server_heard(&s, 0, "GET /computeMetadata/v1/project/project-id HTTP/1.1"));
+  assert_true(token_server_heard(&s, 0, "Metadata-Flavor: Google"));
+  genai_client_free(client);
+  static const struct { int status; const char *body, *says; } rows[] = {
+      {404, "", "answered HTTP 404."}, {200, "<html>log in", "answered with something else."}, {200, "", "answered with something else."}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    token_server_set(&s, rows[i].status, rows[i].body);
+    assert_int_equal(genai_client_new(&client, &o, &error), GENAI_ERROR_CREDENTIALS);
+    assert_null(client);
+    assert_non_null(strstr(error.message, "There is no project: neither the program nor GOOGLE_CLOUD_PROJECT names one"));
+    if (!strstr(error.message, rows[i].says)) fail_msg("%s", error.message);
+  }
+  token_server_stop(&s);
+  setenv("GCE_METADATA_HOST", "127.0.0.1:1", 1);
+  assert_int_equal(genai_client_new(&client, &o, &error), GENAI_ERROR_CREDENTIALS);
+  assert_non_null(strstr(error.message, "no metadata server answered"));
+  setenv("GCE_METADATA_HOST", "a b", 1);
+  assert_int_equal(genai_client_new(&client, &o, &error), GENAI_ERROR_CREDENTIALS);
+  assert_non_null(strstr(error.message, "GCE_METADATA_HOST names no host"));
+  unsetenv("GCE_METADATA_HOST");
+}
+
 int main(void) {
   static const char *const names[] = {"GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
                                       "GOOGLE_CLOUD_QUOTA_PROJECT", "GOOGLE_VERTEX_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) unsetenv(names[i]);
+  setenv("CLOUDSDK_CONFIG", "/no/such/folder", 1);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_the_token_along), cmocka_unit_test(without_a_token_no_dial), cmocka_unit_test(deadline_close_and_cancel),
       cmocka_unit_test(callback_and_given_token), cmocka_unit_test(unauthorized), cmocka_unit_test(projects),
+      cmocka_unit_test(project_of_the_machine),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,9 +22,11 @@ typedef struct client {
   size_t size;
   int close_code; /* 1005 without one */
   json_t *message;
+  bool splits; /* messages may come in fragments; set after opening */
+  int frames;  /* that the last message came in */
 } client;
 
-/* ca_pem NULL: plain. headers: more lines, each with its CR LF. Fails the test when there is no answer. */
+/* ca_pem NULL: plain. headers: more lines, each with its CR LF. The status is 0 when there is no answer. */
 void client_open(client *c, int port, const char *ca_pem, const char *path, const char *headers);
 /* The same with a request of the caller's own, whole or in part (more by client_write); *_finish reads the answer. */
 void client_begin(client *c, int port, const char *ca_pem, const char *request);
@@ -33,7 +35,7 @@ void client_close(client *c);
 void client_send(client *c, int opcode, const void *data, size_t size);
 void client_send_text(client *c, const char *text);
 void client_write(client *c, const void *data, size_t size);
-/* The next frame, whole messages being one frame each: its opcode; 0 at the end of the connection. */
+/* The next message or control frame: its opcode; 0 at the end of the connection. */
 int client_read(client *c);
 /* A binary message, as JSON. Skips nothing. */
 json_t *client_expect(client *c);

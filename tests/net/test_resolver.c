@@ -84,6 +84,24 @@ static void test_addresses_need_no_lookup(void **state) {
   assert_int_equal(ntohs(six.addresses.items[0].ip6.sin6_port), 443);
 }
 
+/* RFC 6761 section 6.3: whatever the name servers would say. */
+static void test_localhost_is_here(void **state) {
+  (void)state;
+  static const char *const names[] = {"localhost", "LOCALHOST.", "emulator.localhost", "a.b.localhost"};
+  int before = fake_dns_calls();
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    query q = QUERY(.host = names[i]);
+    run(&q);
+    assert_int_equal(q.error.status, GENAI_OK);
+    assert_int_equal(q.addresses.count, 2);
+    assert_int_equal(q.addresses.items[0].ip4.sin_family, AF_INET);
+    assert_int_equal(ntohl(q.addresses.items[0].ip4.sin_addr.s_addr), INADDR_LOOPBACK);
+    assert_true(IN6_IS_ADDR_LOOPBACK(&q.addresses.items[1].ip6.sin6_addr));
+    assert_int_equal(ntohs(q.addresses.items[1].ip6.sin6_port), 443);
+  }
+  assert_int_equal(fake_dns_calls(), before);
+}
+
 static void test_families_alternate(void **state) {
   (void)state;
   query q = QUERY(.host = "four.example");
@@ -268,6 +286,7 @@ static int tear_down(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_addresses_need_no_lookup),
+      cmocka_unit_test(test_localhost_is_here),
       cmocka_unit_test(test_families_alternate),
       cmocka_unit_test(test_failures_are_sentences),
       cmocka_unit_test(test_equal_names_share_a_lookup),

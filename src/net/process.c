@@ -1,7 +1,6 @@
-#include "mcp/process.h"
+#include "net/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -37,24 +37,21 @@ static char **make_environment(const genai_string_map *more) {
   char **environment = mem_zalloc((KEPT + more->count + 1) * sizeof *environment), **at = environment;
   if (!environment) return NULL;
   bool whole = true;
-  for (size_t i = 0; i < KEPT; i++) {
+  for (size_t i = 0; i < KEPT && whole; i++) {
     const char *value = getenv(kept[i]);
-    if (value) whole &= (*at++ = pair(kept[i], value)) != NULL;
+    if (value) whole = (*at++ = pair(kept[i], value)) != NULL;
   }
-  for (size_t i = 0; i < more->count; i++) whole &= (*at++ = pair(more->items[i].key, more->items[i].value)) != NULL;
+  for (size_t i = 0; i < more->count && whole; i++) whole = (*at++ = pair(more->items[i].key, more->items[i].value)) != NULL;
   if (whole) return environment;
   free_environment(environment);
   return NULL;
 }
 
-/* Between pipe and fcntl another thread's child would inherit both ends, and nobody would ever see the end of what it reads. */
+/* libuv makes both ends close-on-exec in one step where the system can: a child that the host forks meanwhile must inherit none, or
+ * nobody would ever see the end of what it reads. Where the system cannot (macOS), the lock still keeps our own children apart. */
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 
-static int make_pipe(int ends[2]) {
-  if (pipe(ends)) return errno;
-  for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-  return 0;
-}
+static int make_pipe(int ends[2]) { return -uv_pipe(ends, 0, 0); }
 
 static void close_both(int ends[2]) {
   for (int i = 0; i < 2; i++) {

@@ -1,7 +1,7 @@
 /* A child process with pipes to its standard input and output: argument vector, no shell, scrubbed environment, its own process
  * group, no descriptor of ours. */
-#ifndef GENAI_SRC_MCP_PROCESS_H
-#define GENAI_SRC_MCP_PROCESS_H
+#ifndef GENAI_SRC_NET_PROCESS_H
+#define GENAI_SRC_NET_PROCESS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
