@@ -126,7 +126,8 @@ static void on_end(void *user, const genai_error *error) {
   gate_open(&c->ended);
 }
 
-static const net_ws_events events = {on_open, on_message, on_pong, on_writable, on_close, on_end};
+static void on_held(void *user) { (void)user; }
+static const net_ws_events events = {on_held, on_open, on_message, on_pong, on_writable, on_close, on_end};
 
 static void connect_client(void *user) {
   client *c = user;
