@@ -18,7 +18,7 @@ static void arm(genai_live_session *s) {
   if (!s->timer || next == SESSION_NEVER || next >= s->timer_at) return;
   uint64_t at = now(s);
   s->timer_at = next;
-  net_timer_start(s->timer, next > at ? next - at : 0);
+  net_timer_start(s->timer, next > at ? next - at : 1); /* never in the same turn of the loop, which would not end */
 }
 
 static void on_timer(void *user) {

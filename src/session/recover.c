@@ -205,7 +205,11 @@ static bool direct(const session_mind *s, uint64_t now) { return !s->attempt || 
 uint64_t session_leaving_tick(const session_mind *s) {
   if (s->phase != SESSION_OPEN) return SESSION_NEVER;
   if (s->standby != SESSION_STANDBY_NONE || s->standby_until != SESSION_NEVER) return s->leave_at;
-  return s->leave_at > STANDBY_LEAD ? s->leave_at - STANDBY_LEAD : 0;
+  /* When the standby may be dialed: never sooner than a dial without a pause is allowed. */
+  uint64_t soon = s->leave_at > STANDBY_LEAD ? s->leave_at - STANDBY_LEAD : 0;
+  uint64_t calm = s->attempt ? session_later(s->opened_at, s->settings.stable) : 0;
+  uint64_t at = soon > calm ? soon : calm;
+  return at < s->leave_at ? at : s->leave_at;
 }
 
 session_step session_consider_leaving(session_mind *s, uint64_t now) {
