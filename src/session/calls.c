@@ -29,27 +29,46 @@ static void forget(session_calls *calls, session_call *call) {
 }
 
 /* Without memory the call is only counted. */
-static void track(session_calls *calls, const char *id) {
-  if (!id || calls->count == SESSION_CALLS_MAX) return;
+static bool track(session_calls *calls, const char *id) {
+  if (!id || calls->count == SESSION_CALLS_MAX) return false;
   if (!calls->items) calls->items = mem_alloc(SESSION_CALLS_MAX * sizeof *calls->items);
   char *copy = calls->items ? mem_strdup(id) : NULL;
   if (copy) calls->items[calls->count++] = (session_call){.id = copy};
+  return copy;
+}
+
+/* A name comes back where there are no ids, and a resumed session may make a call once more: its answer is awaited now. */
+static void not_gone(session_calls *calls, const char *id) {
+  for (size_t i = 0; id && i < SESSION_CALLS_GONE_MAX; i++) {
+    if (!calls->gone[i] || strcmp(calls->gone[i], id)) continue;
+    mem_free((char *)calls->gone[i]);
+    calls->gone[i] = NULL;
+  }
 }
 
 void session_calls_made(session_calls *calls, const genai_function_call_list *made) {
   for (size_t i = 0; i < made->count; i++) {
     const genai_function_call *call = made->items[i];
-    if (call->will_continue.value) continue; /* a piece of one that is still being made */
+    const char *id = call->id ? call->id : call->name;
+    if (call->will_continue.value || (call->id && find(calls, id, false))) continue; /* a piece of one, or one told twice */
     calls->open++;
-    track(calls, call->id ? call->id : call->name);
+    not_gone(calls, id);
+    if (!track(calls, id)) calls->untracked++;
   }
+}
+
+/* One that is open no more; NULL: one of those that were only counted, if there are any and `id` is none that is known. */
+static void settle(session_calls *calls, session_call *call, const char *id) {
+  if (!call && (!calls->untracked || find(calls, id, true))) return;
+  if (!call) calls->untracked--;
+  calls->open--;
 }
 
 void session_calls_cancelled(session_calls *calls, const genai_string_list *ids) {
   for (size_t i = 0; i < ids->count; i++) {
     session_call *call = find(calls, ids->items[i], false);
+    settle(calls, call, ids->items[i]);
     if (call) forget(calls, call);
-    if (calls->open) calls->open--;
   }
 }
 
@@ -62,26 +81,28 @@ static const genai_live_client_tool_response *read(arena *a, const payload *mess
 
 static const char *id_of(const genai_function_response *response) { return response->id ? response->id : response->name; }
 
-void session_calls_answered(session_calls *calls, const payload *answer) {
+void session_calls_answered(session_calls *calls, const payload *answer, uint64_t serial) {
   arena a;
   arena_init(&a, ANSWER_MAX);
   const genai_live_client_tool_response *read_back = read(&a, answer);
   for (size_t i = 0; read_back && i < read_back->function_responses.count; i++) {
     const genai_function_response *response = read_back->function_responses.items[i];
+    const char *id = id_of(response);
     if (response->will_continue.value) continue;
-    session_call *call = find(calls, id_of(response), false);
-    if (call) call->answered = true;
-    if (calls->open) calls->open--;
+    session_call *call = find(calls, id, false);
+    settle(calls, call, id);
+    if (!call) call = find(calls, id, true);
+    if (!call) continue;
+    call->answered = true;
+    call->serial = serial;
   }
   arena_deinit(&a);
 }
 
-void session_calls_kept(session_calls *calls, bool answers_kept) {
+void session_calls_kept(session_calls *calls, uint64_t serial) {
   for (size_t i = calls->count; i-- > 0;) {
-    if (answers_kept && calls->items[i].answered)
-      forget(calls, &calls->items[i]);
-    else
-      calls->items[i].kept = true;
+    calls->items[i].kept = true;
+    if (calls->items[i].answered && calls->items[i].serial <= serial) forget(calls, &calls->items[i]);
   }
 }
 
@@ -97,28 +118,28 @@ void session_calls_lose(session_calls *calls, bool all) {
   for (int open = 0; open < 2; open++) /* the open ones last: they are what session_calls_lost tells */
     for (size_t i = calls->count; i-- > 0;) {
       session_call *call = &calls->items[i];
+      call->serial = UINT64_MAX;
       if ((call->kept && !all) || call->answered == (bool)open) continue;
       remember_gone(calls, call->id);
-      if (open) {
-        calls->gone_now++;
-        if (calls->open) calls->open--;
-      }
+      calls->gone_now += (size_t)open;
+      calls->open -= (unsigned)open;
       *call = calls->items[--calls->count];
     }
-  if (all) calls->open = 0;
+  if (all) calls->open = calls->untracked = 0;
 }
 
 size_t session_calls_lost(const session_calls *calls, const char **ids, size_t max) {
-  size_t count = calls->gone_now;
-  if (count > max) count = max;
-  if (count > SESSION_CALLS_GONE_MAX) count = SESSION_CALLS_GONE_MAX;
-  for (size_t i = 0; i < count; i++) ids[i] = calls->gone[(calls->gone_count - count + i) % SESSION_CALLS_GONE_MAX];
-  return count;
+  size_t count = calls->gone_now < SESSION_CALLS_GONE_MAX ? calls->gone_now : SESSION_CALLS_GONE_MAX, lost = 0;
+  for (size_t i = 0; i < count && lost < max; i++) {
+    const char *id = calls->gone[(calls->gone_count - count + i) % SESSION_CALLS_GONE_MAX];
+    if (id) ids[lost++] = id;
+  }
+  return lost;
 }
 
 static bool is_gone(const session_calls *calls, const char *id) {
-  for (size_t i = 0; id && i < SESSION_CALLS_GONE_MAX && calls->gone[i]; i++)
-    if (!strcmp(calls->gone[i], id)) return true;
+  for (size_t i = 0; id && i < SESSION_CALLS_GONE_MAX; i++)
+    if (calls->gone[i] && !strcmp(calls->gone[i], id)) return true;
   return false;
 }
 

@@ -10,16 +10,18 @@
 enum { SESSION_CALLS_MAX = 256, SESSION_CALLS_GONE_MAX = 64 };
 
 typedef struct session_call {
-  char *id;      /* or its name, where the service gives no ids (Vertex) */
-  bool answered; /* kept on for the sake of its answer, which may have to be sent again */
-  bool kept;     /* part of the kept state */
+  char *id;        /* or its name, where the service gives no ids (Vertex) */
+  bool answered;   /* kept on for the sake of its answer, which may have to be sent again */
+  bool kept;       /* part of the kept state */
+  uint64_t serial; /* of the answer; UINT64_MAX when it is to be sent again */
 } session_call;
 
 typedef struct session_calls {
   session_call *items;
   size_t count;
   unsigned open;         /* neither answered nor cancelled, tracked or not */
-  const char *gone[SESSION_CALLS_GONE_MAX]; /* a ring of the last ones */
+  unsigned untracked;    /* of these */
+  const char *gone[SESSION_CALLS_GONE_MAX]; /* a ring of the last ones; NULL: none, or one that was made anew */
   size_t gone_count;     /* in all */
   size_t gone_now;       /* by the last session_calls_lose */
 } session_calls;
@@ -27,10 +29,10 @@ typedef struct session_calls {
 void session_calls_deinit(session_calls *calls);
 void session_calls_made(session_calls *calls, const genai_function_call_list *made);
 void session_calls_cancelled(session_calls *calls, const genai_string_list *ids);
-/* The application's toolResponse went out. */
-void session_calls_answered(session_calls *calls, const payload *answer);
-/* The kept state now holds every call made so far; `answers_kept`: and every answer. */
-void session_calls_kept(session_calls *calls, bool answers_kept);
+/* The application's toolResponse goes out with this serial, for the first time or again. */
+void session_calls_answered(session_calls *calls, const payload *answer, uint64_t serial);
+/* The kept state now holds every call made so far, and every answer up to this serial. */
+void session_calls_kept(session_calls *calls, uint64_t serial);
 /* The service goes on from the kept state, or with `all` from nothing: the others are gone. */
 void session_calls_lose(session_calls *calls, bool all);
 /* The open ones among the calls of the last session_calls_lose, at most `max`, valid until the next; returns how many. */

@@ -88,6 +88,9 @@ session_fate session_fate_of(const genai_error *end, bool setup, bool handle) {
     if (found) fate = setup ? found->setup : found->open;
     break;
   case GENAI_ERROR_SERVICE:
+    fate = fate_of_status(end->http_status);
+    if (!end->http_status || end->http_status == 400 || end->http_status == 404) fate = HANDLE;
+    break;
   case GENAI_ERROR_HTTP: fate = fate_of_status(end->http_status); break;
   case GENAI_ERROR_ARGUMENT:
   case GENAI_ERROR_INSECURE: fate = FINAL; break;

@@ -17,12 +17,21 @@ static void drop_first(session_history *h) {
   h->first = (h->first + 1) % SESSION_HISTORY_TURNS;
   h->count--;
   if (h->answered) h->answered--;
+  if (h->cut_at) h->cut_at--;
 }
 
 void session_history_deinit(session_history *h) {
   while (h->count) drop_first(h);
   mem_free(h->turns);
   *h = (session_history){0};
+}
+
+/* Of a text, what fits: whole characters. */
+static size_t room_for(const char *text, size_t room) {
+  size_t size = strlen(text);
+  if (size <= room) return size;
+  while (room && ((unsigned char)text[room] & 0xC0) == 0x80) room--;
+  return room;
 }
 
 /* Appends to the last turn if it is of the same side and `go_on`. What finds no memory or room is left out. */
@@ -34,10 +43,10 @@ static void say(session_history *h, bool model, bool go_on, const char *text) {
     if (h->count == SESSION_HISTORY_TURNS) drop_first(h);
     last = at(h, h->count++);
     *last = (session_said){.model = model};
-    buf_init(&last->text, TURN_MAX);
+    buf_init(&last->text, TURN_MAX + 1);
   }
   size_t before = last->text.size;
-  buf_text(&last->text, text);
+  buf_append(&last->text, text, room_for(text, TURN_MAX - before));
   last->text.failed = last->text.full = false;
   h->bytes += last->text.size - before;
   while (h->bytes > SESSION_HISTORY_BYTES && h->count > 1) drop_first(h);
@@ -51,9 +60,14 @@ static void say_content(session_history *h, const genai_content *content) {
   }
 }
 
-void session_history_sent(session_history *h, const payload *message) {
+void session_history_sent(session_history *h, const payload *message, uint64_t serial) {
   void *out = NULL;
   arena a;
+  if (h->talking && !h->cut_in) {
+    h->cut_in = true;
+    h->cut_at = h->count;
+    h->cut_serial = serial;
+  }
   arena_init(&a, READ_MAX);
   if (wire_read(&a, &wire_live_client_message, (const char *)message->data, message->size, NULL, &out, NULL) == GENAI_OK) {
     const genai_live_client_message *m = out;
@@ -67,17 +81,21 @@ void session_history_heard(session_history *h, const session_news *news, uint64_
   say(h, false, true, news->heard);
   say(h, true, true, news->text);
   say(h, true, true, news->said);
+  h->talking = h->talking || news->model_turn || news->output || news->calls;
   if (!news->turn_complete) return;
-  h->answered = h->count;
-  h->serial = serial;
+  if (h->cut_in) serial = h->cut_serial;
+  h->answered = h->cut_in ? h->cut_at : h->count;
+  if (serial > h->serial) h->serial = serial;
+  h->talking = h->cut_in = false;
 }
 
-void session_history_forget_unanswered(session_history *h) {
-  for (; h->count > h->answered; h->count--) {
+void session_history_cut(session_history *h) {
+  for (; h->count > h->answered && at(h, h->count - 1)->model; h->count--) {
     session_said *last = at(h, h->count - 1);
     h->bytes -= last->text.size;
     buf_deinit(&last->text);
   }
+  h->talking = h->cut_in = false;
 }
 
 payload *session_history_seed(const session_history *h, bool complete) {
@@ -86,16 +104,16 @@ payload *session_history_seed(const session_history *h, bool complete) {
   genai_content turns[SESSION_HISTORY_TURNS];
   const genai_content *turn[SESSION_HISTORY_TURNS];
   buf b;
-  if (!h->count) return NULL;
-  for (size_t i = 0; i < h->count; i++) {
+  if (!h->answered) return NULL;
+  for (size_t i = 0; i < h->answered; i++) {
     const char *text = buf_cstr(&at(h, i)->text);
     parts[i] = (genai_part){.text = text ? text : ""};
     part[i] = &parts[i];
     turns[i] = (genai_content){.parts = {&part[i], 1}, .role = at(h, i)->model ? "model" : "user"};
     turn[i] = &turns[i];
   }
-  const genai_live_client_content content = {.turns = {turn, h->count}, .turn_complete = {true, complete}};
-  payload_begin(&b, SESSION_HISTORY_BYTES * 7, h->bytes + 64 * h->count);
+  const genai_live_client_content content = {.turns = {turn, h->answered}, .turn_complete = {true, complete}};
+  payload_begin(&b, SESSION_HISTORY_BYTES * 7, h->bytes + 64 * h->answered);
   payload *out = NULL;
   if (wire_write(&b, &wire_live_client_message, &(genai_live_client_message){.client_content = &content}, NULL, NULL) == GENAI_OK)
     out = payload_end(&b);

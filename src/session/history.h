@@ -15,17 +15,22 @@ typedef struct session_said {
 typedef struct session_history {
   session_said *turns; /* a ring, NULL until something is said */
   size_t first, count, bytes;
-  size_t answered;     /* of the turns, up to the end of the model's last one */
+  size_t answered;     /* of the turns: what the model's last complete one followed, and itself */
   uint64_t serial;     /* and of the messages to the service */
+  bool talking;        /* the model's turn began and is not complete */
+  bool cut_in;         /* since then the application has said more: that is not answered by this turn */
+  size_t cut_at;
+  uint64_t cut_serial;
 } session_history;
 
 void session_history_deinit(session_history *h);
-/* What the application said as text (clientContent, realtimeInput.text) went out. */
-void session_history_sent(session_history *h, const payload *message);
+/* What the application says as text (clientContent, realtimeInput.text) goes out, for the first time, behind `serial`. */
+void session_history_sent(session_history *h, const payload *message, uint64_t serial);
 void session_history_heard(session_history *h, const session_news *news, uint64_t serial);
-/* Turns that no answer followed are said again as they were, not as history. */
-void session_history_forget_unanswered(session_history *h);
-/* The message that tells them; NULL when there is nothing to tell, or no memory. `complete`: as the models want it that take
+/* The connection is gone: the model says again what it had not said to its end. */
+void session_history_cut(session_history *h);
+/* The message that tells the answered turns, for the others are said again as they were; NULL when there is nothing to tell, or no
+ * memory. `complete`: as the models want it that take
  * history only before anything else; otherwise no answer is asked for. */
 payload *session_history_seed(const session_history *h, bool complete);
 

@@ -170,7 +170,7 @@ static void limit_sent(session_inputs *in) {
 void session_inputs_sent(session_inputs *in, uint64_t now) {
   payload *message = session_list_pop(&in->waiting);
   message->serial = ++in->serial;
-  if (!in->keep) {
+  if (!in->keep || message->kind == SESSION_INPUT_FOLDED) {
     payload_drop(message);
     return;
   }
@@ -184,8 +184,15 @@ void session_inputs_sent(session_inputs *in, uint64_t now) {
 }
 
 void session_inputs_kept(session_inputs *in, uint64_t serial) {
+  in->kept = serial;
   while (in->sent.head && in->sent.head->serial <= serial) payload_drop(session_list_pop(&in->sent));
   if (serial >= in->unkept_serial) in->unkept = in->unkept_serial = 0;
+}
+
+uint64_t session_inputs_told(const session_inputs *in) {
+  for (const payload *m = in->waiting.head; m && m->again; m = m->next)
+    if (m->serial) return m->serial - 1;
+  return in->serial;
 }
 
 uint64_t session_inputs_serial(const session_inputs *in, int64_t index) {
@@ -196,13 +203,15 @@ uint64_t session_inputs_serial(const session_inputs *in, int64_t index) {
 
 size_t session_inputs_again(session_inputs *in, uint64_t now) {
   session_list ranks[3], rest;
+  session_inputs_age(in, now);
   if (in->age_sent) drop_old(in, &in->sent, now, true);
   session_list_init(&rest);
   append(&rest, &in->waiting);
   append(&in->waiting, &in->sent);
   for (int i = 0; i < 3; i++) session_list_init(&ranks[i]);
   for (payload *m; (m = session_list_pop(&rest));) session_list_push(m->again ? &in->waiting : &ranks[rank(m)], m);
-  size_t again = in->waiting.count;
+  size_t again = 0; /* of the application's */
+  for (const payload *m = in->waiting.head; m; m = m->next) again += m->kind != SESSION_INPUT_SEED;
   for (int i = 0; i < 3; i++) append(&in->waiting, &ranks[i]);
   in->base = in->serial;
   return again;

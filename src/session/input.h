@@ -18,7 +18,7 @@ typedef enum session_input {
   SESSION_INPUT_TOOL = 1, /* toolResponse */
   SESSION_INPUT_TEXT,     /* clientContent, realtimeInput.text */
   SESSION_INPUT_CONTEXT,  /* contextUpdate */
-  SESSION_INPUT_FOLDED,   /* one that the setup of the next connection holds */
+  SESSION_INPUT_FOLDED,   /* one that every later setup holds: done with once it is sent */
   SESSION_INPUT_MARK,     /* activityStart, activityEnd, audioStreamEnd */
   SESSION_INPUT_MEDIA,    /* audio and video: what may be dropped */
   SESSION_INPUT_SEED,     /* our own: the recent turns, told to a fresh session */
@@ -51,6 +51,7 @@ typedef struct session_inputs {
   uint64_t first_index;  /* the service's number of the first message after the setup */
   uint64_t serial;       /* of the last message put on a wire; serials go on across connections */
   uint64_t base;         /* the last before this connection */
+  uint64_t kept;         /* the kept state holds every message up to this serial */
   /* Since the kept state: sent, not part of it, and not here any more; the last of their serials. */
   uint64_t unkept, unkept_serial;
   uint64_t aged_at;      /* when media that were sent were last looked at */
@@ -62,12 +63,14 @@ void session_inputs_deinit(session_inputs *in);
 void session_inputs_add(session_inputs *in, payload *message, uint64_t now); /* takes the reference over */
 /* The oldest waiting message is on the wire now. It may be freed at once when nothing is kept: look at it before. */
 void session_inputs_sent(session_inputs *in, uint64_t now);
-/* A state was kept that holds every message up to this one. */
+/* A state was kept that holds every message up to this one; never one before the last. */
 void session_inputs_kept(session_inputs *in, uint64_t serial);
+/* Up to where this connection has been told: what it has still to be told again has the serials behind that. */
+uint64_t session_inputs_told(const session_inputs *in);
 /* The serial of what the service counts as this message of the connection; never more than was sent. */
 uint64_t session_inputs_serial(const session_inputs *in, int64_t index);
 /* A new connection: what was sent waits again, first and in its order; behind it tool answers, text, real time. Indices begin
- * anew. Returns how many messages will be on a wire again. */
+ * anew. Media that are too old go. Returns how many messages of the application will be on a wire again. */
 size_t session_inputs_again(session_inputs *in, uint64_t now);
 /* Puts a message before everything that waits. */
 void session_inputs_first(session_inputs *in, payload *message, uint64_t now);

@@ -12,6 +12,8 @@ enum {
   POISON_SPAN = 30000,  /* a resumed connection that the service closes within this came to nothing */
   LOSS_SPAN = 5000,     /* and one that is lost within this, perhaps */
   HANDLE_BAD = 4,       /* two refusals, or four quick losses */
+  RENEWAL_PAUSE = 1000, /* a token that is younger is not replaced: its refusal has another cause */
+  PAUSE_MAX = 3600000,  /* whatever the settings say */
   CAUSE_MAX = 160       /* bytes of one cause in the trail */
 };
 
@@ -27,9 +29,11 @@ static uint64_t next_random(session_mind *s) {
 
 /* From half of the full pause to all of it. The first dial after a stable connection needs none. */
 static uint64_t pause_before(session_mind *s, bool long_one) {
-  uint64_t full = s->settings.delay_max;
+  uint64_t most = s->settings.delay_max < PAUSE_MAX ? s->settings.delay_max : PAUSE_MAX;
+  uint64_t full = long_one ? most : s->settings.delay;
   if (!s->attempt && !long_one) return 0;
-  if (!long_one && s->attempt <= 32 && s->settings.delay << (s->attempt - 1) < full) full = s->settings.delay << (s->attempt - 1);
+  for (unsigned i = 1; i < s->attempt && full < most; i++) full *= 2;
+  if (full > most) full = most;
   return full / 2 + next_random(s) % (full / 2 + 1);
 }
 
@@ -51,10 +55,12 @@ static session_step dial(session_mind *s, uint64_t now) {
   else
     step.dial = true;
   s->standby = SESSION_STANDBY_NONE;
-  s->standby_until = s->leave_at = SESSION_NEVER;
+  s->standby_failed = false;
+  s->leave_at = SESSION_NEVER;
   s->attempt++;
   s->phase = SESSION_CONNECTING;
   s->deadline = session_later(now, s->settings.connect_timeout);
+  if (!s->was_open && s->deadline > s->first_deadline) s->deadline = s->first_deadline;
   s->peer_closed = s->paused = false;
   s->resumed = s->handle;
   return step;
@@ -70,8 +76,11 @@ static session_step give_up(session_mind *s, const char *why) {
 }
 
 static void note_cause(session_mind *s) {
-  int size = (int)strcspn(s->end.message, ".");
-  buf_format(&s->trail, " (%u) %.*s.", s->attempt, size < CAUSE_MAX ? size : CAUSE_MAX, s->end.message);
+  const char *stop = strstr(s->end.message, ". ");
+  size_t size = stop ? (size_t)(stop - s->end.message) : strlen(s->end.message);
+  if (size > CAUSE_MAX)
+    for (size = CAUSE_MAX; size && (s->end.message[size] & 0xC0) == 0x80;) size--;
+  buf_format(&s->trail, " (%u) %.*s%s", s->attempt, (int)size, s->end.message, stop || size == CAUSE_MAX ? "." : "");
   s->trail.failed = s->trail.full = false;
 }
 
@@ -82,7 +91,7 @@ static bool keeps_history(const session_mind *s) { return s->settings.reconnect 
 /* How it went with the handle: it is given up when the service refuses it, or when what it restores dies again and again. */
 static void judge_handle(session_mind *s, session_fate fate, uint64_t now) {
   bool asked = s->turns.due_since != SESSION_NEVER;
-  if (!s->handle || !s->resumed) return;
+  if (!s->handle || !s->resumed || s->leave_at != SESSION_NEVER) return; /* announced ends say nothing of the handle */
   if (s->phase == SESSION_SETUP) {
     if (fate == SESSION_FATE_HANDLE) s->handle_failed += 2;
   } else if (s->phase == SESSION_OPEN && !s->progressed) {
@@ -92,13 +101,13 @@ static void judge_handle(session_mind *s, session_fate fate, uint64_t now) {
   }
 }
 
-/* Answered turns come as history, text that was not answered is said again; sounds and images of before are lost. */
+/* Answered turns come as history, text that was not answered is said again; sounds, images and marks of before are lost. */
 static bool outdated(void *user, payload **message) {
   session_mind *s = user;
   const payload *m = *message;
   bool answered = m->serial <= s->history.serial;
-  if (!m->again || (m->kind == SESSION_INPUT_TEXT && !answered)) return false;
-  if (m->kind == SESSION_INPUT_MEDIA && !answered) s->inputs.unkept++;
+  if (!m->again || m->kind == SESSION_INPUT_CONTEXT || (m->kind == SESSION_INPUT_TEXT && !answered)) return false;
+  if ((m->kind == SESSION_INPUT_MEDIA || m->kind == SESSION_INPUT_MARK) && !answered) s->inputs.unkept++;
   return true;
 }
 
@@ -107,14 +116,13 @@ static void start_afresh(session_mind *s, uint64_t now) {
   s->handle = NULL;
   s->handle_failed = 0;
   s->handle_fresh = false;
-  s->restarted = s->restart_due = true;
+  s->afresh = s->restart_due = true;
   s->turns.ended = false;
   if (s->inputs.unkept_serial <= s->history.serial) s->inputs.unkept = s->inputs.unkept_serial = 0;
-  session_inputs_again(&s->inputs, now);
   session_inputs_remove(&s->inputs, outdated, s);
-  session_history_forget_unanswered(&s->history);
-  payload *seed = session_history_seed(&s->history, s->settings.announce_history);
-  s->restarted = seed;
+  session_inputs_again(&s->inputs, now);
+  payload *seed = session_history_seed(&s->history, s->settings.announce_history || s->facts.history);
+  s->seeded = seed;
   if (!seed) return;
   seed->kind = SESSION_INPUT_SEED;
   seed->again = true;
@@ -126,7 +134,7 @@ static const char *find_ground(session_mind *s, uint64_t now) {
   bool was_in = s->phase == SESSION_OPEN || s->phase == SESSION_LEAVING, refused = s->handle && s->handle_failed >= HANDLE_BAD;
   if (s->settings.music || (s->handle && !refused) || (!s->handle && !was_in)) return NULL;
   /* Without a handle the setup alone restores everything, as long as nothing was answered that would be asked again. */
-  bool whole = !s->handle && !s->turns.ended && !s->inputs.unkept;
+  bool whole = !s->handle && !s->turns.ended;
   if (s->settings.single_use)
     return refused ? "The resumption handle is refused, and the ephemeral token may be spent, so that no fresh session was tried."
                    : "No resumption handle had come, and the ephemeral token may be spent, so that no fresh session was tried.";
@@ -142,8 +150,9 @@ static const char *find_ground(session_mind *s, uint64_t now) {
 /* ---- a loss ---- */
 
 /* An expired token is no trouble: the next dial brings another. */
-static bool renews(session_mind *s) {
+static bool renews(session_mind *s, uint64_t now) {
   if (s->end.status != GENAI_ERROR_HTTP || s->end.http_status != 401 || !s->settings.renewable || s->renewed) return false;
+  if (!s->was_open && session_later(now, RENEWAL_PAUSE) >= s->first_deadline) return false;
   return s->renewed = true;
 }
 
@@ -165,7 +174,8 @@ static session_step go_on(session_mind *s, uint64_t delay, uint64_t now) {
   if (!delay) return dial(s, now);
   session_step step = {.drop_standby = s->standby != SESSION_STANDBY_NONE};
   s->standby = SESSION_STANDBY_NONE;
-  s->leave_at = s->standby_until = SESSION_NEVER;
+  s->standby_failed = false;
+  s->leave_at = SESSION_NEVER;
   s->phase = SESSION_WAITING;
   s->deadline = session_later(now, delay);
   return step;
@@ -175,12 +185,14 @@ session_step session_recover(session_mind *s, uint64_t now) {
   bool left = s->phase == SESSION_LEAVING, setup = s->phase == SESSION_SETUP || s->phase == SESSION_CONNECTING;
   if (s->phase == SESSION_WAITING) return dial(s, now);
   session_fate fate = left ? SESSION_FATE_RETRY : session_fate_of(&s->end, setup, s->handle && s->resumed);
-  if (!left && renews(s)) return dial(s, now);
+  if (!left && renews(s, now)) return go_on(s, RENEWAL_PAUSE, now);
   if (!left && over(s, fate)) return s->trail.size && s->end.status != GENAI_CLOSED ? give_up(s, "") : session_end(s, false);
   if (stable(s, now)) forget_trouble(s);
   if (s->troubled_at == SESSION_NEVER) s->troubled_at = now;
   if (!left) judge_handle(s, fate, now);
+  session_history_cut(&s->history);
   const char *groundless = find_ground(s, now);
+  s->owed |= s->turns.answering || s->turns.due_since != SESSION_NEVER;
   session_turns_cut(&s->turns);
   if (groundless) return give_up(s, groundless);
   if (s->attempt >= s->settings.attempts_max) return give_up(s, "As many attempts were made as are allowed (recovery.attempts_max).");
@@ -199,12 +211,19 @@ static bool safe(const session_mind *s) {
   return s->handle && s->handle_fresh && !s->turns.answering && !s->calls.open && s->turns.due_since == SESSION_NEVER;
 }
 
+/* Whether leaving is to be thought of. With nothing to go on from it is not: the service's own end is the later one, and until then
+ * a handle may come. */
+static bool may_leave(const session_mind *s) {
+  if (s->leave_at == SESSION_NEVER || s->phase != SESSION_OPEN || s->peer_closed) return false;
+  return s->handle || s->settings.music || (!s->settings.single_use && (keeps_history(s) || !s->turns.ended));
+}
+
 /* Without a pause before the next dial, it can be made while this connection still serves. */
 static bool direct(const session_mind *s, uint64_t now) { return !s->attempt || stable(s, now); }
 
 uint64_t session_leaving_tick(const session_mind *s) {
-  if (s->phase != SESSION_OPEN) return SESSION_NEVER;
-  if (s->standby != SESSION_STANDBY_NONE || s->standby_until != SESSION_NEVER) return s->leave_at;
+  if (!may_leave(s)) return SESSION_NEVER;
+  if (s->standby != SESSION_STANDBY_NONE || s->standby_failed) return s->leave_at;
   /* When the standby may be dialed: never sooner than a dial without a pause is allowed. */
   uint64_t soon = s->leave_at > STANDBY_LEAD ? s->leave_at - STANDBY_LEAD : 0;
   uint64_t calm = s->attempt ? session_later(s->opened_at, s->settings.stable) : 0;
@@ -213,7 +232,7 @@ uint64_t session_leaving_tick(const session_mind *s) {
 }
 
 session_step session_consider_leaving(session_mind *s, uint64_t now) {
-  if (s->leave_at == SESSION_NEVER || s->phase != SESSION_OPEN) return (session_step){0};
+  if (!may_leave(s)) return (session_step){0};
   bool late = now >= s->leave_at, soon = session_later(now, STANDBY_LEAD) >= s->leave_at;
   if (late || (safe(s) && s->standby == SESSION_STANDBY_READY)) {
     error_set(&s->end, GENAI_CLOSED, "The service announced the end of the connection (goAway).");
@@ -221,7 +240,7 @@ session_step session_consider_leaving(session_mind *s, uint64_t now) {
     s->deadline = session_later(now, LEAVE_LINGER);
     return (session_step){.leave = true};
   }
-  if (s->standby != SESSION_STANDBY_NONE || s->standby_until != SESSION_NEVER || !direct(s, now) || !(soon || safe(s)))
+  if (s->standby != SESSION_STANDBY_NONE || s->standby_failed || !direct(s, now) || !(soon || safe(s)))
     return (session_step){0};
   s->standby = SESSION_STANDBY_DIALING;
   return (session_step){.dial_standby = true};
@@ -232,10 +251,10 @@ session_step session_standby_ready(session_mind *s, uint64_t now) {
   return session_consider_leaving(s, now);
 }
 
-/* No second one is made for this goAway: the ordinary dial follows. */
 session_step session_standby_end(session_mind *s, uint64_t now) {
+  (void)now;
   s->standby = SESSION_STANDBY_NONE;
-  s->standby_until = now;
+  s->standby_failed = true;
   return (session_step){0};
 }
 
@@ -251,6 +270,7 @@ void session_adopt(session_mind *s, const genai_live_server_session_resumption_u
   } else if (s->index_seen) {
     return; /* what it holds is not known: the pair that we have is worth more */
   }
+  if (serial < s->inputs.kept) return; /* an older state than ours */
   char *handle = mem_strdup(update->new_handle);
   if (!handle) return;
   mem_free(s->handle);
@@ -258,13 +278,13 @@ void session_adopt(session_mind *s, const genai_live_server_session_resumption_u
   s->handle_fresh = true;
   s->inputs.age_sent = !s->index_seen;
   session_inputs_kept(&s->inputs, serial);
-  session_calls_kept(&s->calls, !s->inputs.sent.head);
+  session_calls_kept(&s->calls, serial);
 }
 
-/* The new connection's setup has the context updates; and where nothing is restored, nobody waits for an answer. */
-static bool pointless(void *user, payload **message) {
-  const session_mind *s = user;
-  return (*message)->kind == SESSION_INPUT_FOLDED || ((*message)->kind == SESSION_INPUT_TOOL && !s->handle);
+/* Where nothing is restored, nobody waits for an answer. */
+static bool an_answer(void *user, payload **message) {
+  (void)user;
+  return (*message)->kind == SESSION_INPUT_TOOL;
 }
 
 static bool of_before(void *user, payload **message) {
@@ -291,14 +311,14 @@ void session_reopened(session_mind *s, uint64_t now, session_step *step) {
   session_inputs *in = &s->inputs;
   session_calls_lose(&s->calls, !s->handle);
   session_inputs_remove(in, session_calls_moot, &s->calls);
-  session_inputs_remove(in, pointless, s);
+  if (!s->handle) session_inputs_remove(in, an_answer, NULL);
   event.replayed = session_inputs_again(in, now);
   if (s->settings.music) event.replayed = play_again(s, now);
-  session_inputs_age(in, now);
   event.lost = in->unkept + (in->dropped - s->dropped_told);
   s->dropped_told = in->dropped;
   in->unkept = in->unkept_serial = 0;
-  s->restart_due = s->renewed = s->handle_fresh = false;
+  if (s->owed) session_turns_asked(&s->turns, now);
+  s->restart_due = s->owed = s->handle_fresh = false;
   session_tell(s, &event);
   if (!s->calls.gone_now) return;
   step->lost_calls = true;

@@ -14,10 +14,10 @@ genai_status session_init(session_mind *s, const session_settings *settings, pay
   genai_status status = GENAI_OK;
   *s = (session_mind){.settings = *settings,
                       .deadline = session_later(now, settings->connect_timeout),
+                      .first_deadline = session_later(now, settings->connect_timeout),
                       .heard_at = now,
                       .setup = payload_hold(setup),
                       .leave_at = SESSION_NEVER,
-                      .standby_until = SESSION_NEVER,
                       .troubled_at = SESSION_NEVER,
                       .random = settings->seed | 1};
   enum { TRAIL_MAX = 900 };
@@ -61,12 +61,23 @@ static const char *when(const session_mind *s) {
   return s->turns.answering ? "in the middle of an answer" : "between turns";
 }
 
+/* What the application said in vain is said with the last sentence. */
+static void tell_unsaid(session_mind *s) {
+  unsigned long long never = s->inputs.dropped - s->dropped_told, again = 0, unkept = s->inputs.unkept;
+  for (const payload *m = s->inputs.waiting.head; m; m = m->next) {
+    never += !m->again;
+    again += m->again && m->kind != SESSION_INPUT_SEED;
+  }
+  if (never) error_append(&s->end, " %llu message%s never went out.", never, never == 1 ? "" : "s");
+  if (again + unkept)
+    error_append(&s->end, " %llu message%s that had gone out may not have been taken in.", again + unkept, again + unkept == 1 ? "" : "s");
+}
+
 session_step session_end(session_mind *s, bool abort) {
   session_step step = {.ended = true, .abort = abort, .drop_standby = s->standby != SESSION_STANDBY_NONE};
-  size_t left = s->inputs.waiting.count;
-  if (left && s->was_open) error_append(&s->end, " %zu message%s never went out.", left, left == 1 ? "" : "s");
+  if (s->was_open) tell_unsaid(s);
   s->phase = SESSION_ENDED;
-  s->deadline = s->leave_at = s->standby_until = SESSION_NEVER;
+  s->deadline = s->leave_at = SESSION_NEVER;
   s->standby = SESSION_STANDBY_NONE;
   return step;
 }
@@ -94,8 +105,11 @@ genai_status session_setup_text(session_mind *s, payload **out, genai_error *err
     *out = payload_hold(s->setup);
     return GENAI_OK;
   }
-  const session_setup_needs needs = {.transparent = s->transparent, .handle = s->handle,
-                                     .history = !s->handle && s->restarted && s->settings.announce_history};
+  bool afresh = !s->handle && s->afresh;
+  const session_setup_needs needs = {.transparent = s->transparent,
+                                     .handle = s->handle,
+                                     .history = afresh && s->seeded && s->settings.announce_history,
+                                     .no_history = afresh && !s->seeded};
   return session_setup_write(out, s->setup, &s->facts, &needs, error);
 }
 
@@ -108,7 +122,7 @@ static void open(session_mind *s, session_step *step, uint64_t now) {
   s->phase = SESSION_OPEN;
   s->deadline = SESSION_NEVER;
   s->opened_at = now;
-  s->progressed = false;
+  s->progressed = s->renewed = false;
   step->opened = !s->was_open;
   step->reopened = s->was_open;
   s->was_open = true;
@@ -134,7 +148,7 @@ static void take_news(session_mind *s, const session_news *news, uint64_t now) {
   if (news->cancelled) session_calls_cancelled(&s->calls, news->cancelled);
   watch_turn(s, news, now);
   if (s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !s->settings.music)
-    session_history_heard(&s->history, news, s->inputs.serial);
+    session_history_heard(&s->history, news, session_inputs_told(&s->inputs));
   if (news->update) session_adopt(s, news->update);
   if (news->go_away && s->leave_at == SESSION_NEVER) {
     /* Two seconds before the end, or at half time when there is less. */
@@ -151,7 +165,7 @@ static void add(session_step *to, session_step more) {
 
 session_step session_message(session_mind *s, const session_news *news, uint64_t now) {
   session_step step = {.deliver = true, .interrupted = news->interrupted};
-  if (s->phase == SESSION_ENDED) return (session_step){0};
+  if (s->phase == SESSION_ENDED || s->phase == SESSION_CONNECTING || s->phase == SESSION_WAITING) return (session_step){0};
   if (s->phase == SESSION_SETUP && news->error) {
     session_explain_answer(&s->end, peer(s), news->error);
     step = session_recover(s, now);
@@ -180,9 +194,9 @@ session_step session_close(session_mind *s, uint64_t now) {
     error_set(&s->end, GENAI_CLOSED, "The session was closed by this program.");
     s->end.close_code = 1000;
   }
-  if (!open) return session_end(s, true);
+  if (!open) return session_end(s, s->phase != SESSION_WAITING);
   s->standby = SESSION_STANDBY_NONE;
-  s->leave_at = s->standby_until = SESSION_NEVER;
+  s->leave_at = SESSION_NEVER;
   s->phase = SESSION_CLOSING;
   s->deadline = session_later(now, s->settings.close_timeout);
   step.close = true;
@@ -211,7 +225,7 @@ void session_peer_close(session_mind *s, int code, const char *reason, size_t si
 }
 
 session_step session_transport_end(session_mind *s, const genai_error *why, uint64_t now) {
-  if (s->phase == SESSION_ENDED) return (session_step){0};
+  if (s->phase == SESSION_ENDED || s->phase == SESSION_WAITING) return (session_step){0};
   /* After a close frame of either side its meaning stands, however the connection then went down. */
   if (s->phase != SESSION_CLOSING && s->phase != SESSION_LEAVING && !s->peer_closed) {
     if (why->status == GENAI_ERROR_LOST) {
@@ -227,7 +241,7 @@ session_step session_transport_end(session_mind *s, const genai_error *why, uint
 session_step session_fail(session_mind *s, const genai_error *why) {
   if (s->phase == SESSION_ENDED) return (session_step){0};
   s->end = *why;
-  return session_end(s, true);
+  return session_end(s, s->phase != SESSION_WAITING);
 }
 
 /* ---- time ---- */
@@ -282,6 +296,11 @@ static session_step mind_silence(session_mind *s, uint64_t now) {
   return abandon(s, now);
 }
 
+/* Between two connections nobody takes anything. */
+static bool between(const session_mind *s) {
+  return s->was_open && s->phase != SESSION_OPEN && s->phase != SESSION_CLOSING && s->phase != SESSION_ENDED;
+}
+
 session_step session_tick(session_mind *s, uint64_t now, const char *doing) {
   if (s->phase == SESSION_ENDED) return (session_step){0};
   if (now >= s->deadline) return time_out(s, now, doing);
@@ -290,7 +309,7 @@ session_step session_tick(session_mind *s, uint64_t now, const char *doing) {
     session_tell(s, &(genai_live_event){.kind = GENAI_LIVE_EVENT_NO_ANSWER, .delay_ms = now - s->turns.due_since});
     s->turns.due_since = SESSION_NEVER;
   }
-  if (s->phase != SESSION_OPEN) session_inputs_age(&s->inputs, now);
+  if (between(s)) session_inputs_age(&s->inputs, now);
   return session_consider_leaving(s, now);
 }
 
@@ -300,14 +319,17 @@ uint64_t session_next_tick(const session_mind *s) {
   uint64_t next = earlier(s->deadline, silence_deadline(s));
   next = earlier(next, answer_deadline(s));
   if (s->leave_at != SESSION_NEVER) next = earlier(next, session_leaving_tick(s));
-  bool waits = s->phase == SESSION_CONNECTING || s->phase == SESSION_SETUP || s->phase == SESSION_LEAVING || s->phase == SESSION_WAITING;
-  return waits && s->was_open ? earlier(next, session_inputs_ages_at(&s->inputs)) : next;
+  return between(s) ? earlier(next, session_inputs_ages_at(&s->inputs)) : next;
 }
 
 /* ---- out ---- */
 
 void session_add(session_mind *s, payload *message, uint64_t now) {
   payload *left = message;
+  if (s->phase == SESSION_ENDED) {
+    payload_drop(message);
+    return;
+  }
   if (session_calls_moot(&s->calls, &left)) {
     session_tell(s, &(genai_live_event){.kind = GENAI_LIVE_EVENT_CALLS_GONE});
     payload_drop(message);
@@ -319,11 +341,12 @@ void session_add(session_mind *s, payload *message, uint64_t now) {
     message = left;
   }
   session_inputs_add(&s->inputs, message, now);
-  if (s->was_open && s->phase != SESSION_OPEN && s->phase != SESSION_CLOSING) session_inputs_age(&s->inputs, now);
+  if (between(s)) session_inputs_age(&s->inputs, now);
 }
 
 payload *session_next(session_mind *s) {
-  return s->phase == SESSION_OPEN || s->phase == SESSION_CLOSING ? s->inputs.waiting.head : NULL;
+  bool open = s->phase == SESSION_OPEN || s->phase == SESSION_CLOSING;
+  return open && !s->peer_closed ? s->inputs.waiting.head : NULL;
 }
 
 /* What was said of the setup since is part of it. Without memory the old one stays, and the message is sent again instead. */
@@ -355,12 +378,12 @@ static bool asks(const payload *message) {
 static void mind_sent(session_mind *s, payload *message, uint64_t now) {
   if (asks(message)) session_turns_asked(&s->turns, now);
   s->handle_fresh = false;
-  if (message->kind == SESSION_INPUT_TOOL) session_calls_answered(&s->calls, message);
+  if (message->kind == SESSION_INPUT_TOOL) session_calls_answered(&s->calls, message, s->inputs.serial + 1);
   if (!resumes(s)) return;
   if (message->kind == SESSION_INPUT_CONTEXT) fold(s, message);
   if (message->kind >= SESSION_INPUT_PROMPTS) keep_music(s, message);
-  if (message->kind == SESSION_INPUT_TEXT && s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH)
-    session_history_sent(&s->history, message);
+  if (message->kind == SESSION_INPUT_TEXT && !message->again && s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH)
+    session_history_sent(&s->history, message, s->inputs.serial);
 }
 
 void session_sent(session_mind *s, uint64_t now) {
@@ -392,8 +415,8 @@ static void describe(session_mind *s, session_event *e) {
     snprintf(text, size, "The session goes on in a new connection: %llu message%s said again, %llu lost.", replayed, plural(replayed), lost);
     break;
   case GENAI_LIVE_EVENT_DEGRADED:
-    snprintf(text, size, "A fresh session goes on from the recent turns, told as text; what was before them is gone. %llu message%s "
-             "said again, %llu lost.", replayed, plural(replayed), lost);
+    snprintf(text, size, "A fresh session goes on from %s; what was before is gone. %llu message%s said again, %llu lost.",
+             s->seeded ? "the recent turns, told as text" : "the setup alone", replayed, plural(replayed), lost);
     break;
   case GENAI_LIVE_EVENT_CALLS_GONE:
     snprintf(text, size, "The service does not know these function calls any more: answers to them are dropped.");

@@ -91,13 +91,16 @@ typedef struct session_mind {
   char *handle;            /* NULL: a new session */
   bool handle_fresh;       /* nothing was said since it came, by nobody */
   unsigned handle_failed;  /* how badly it went with the handle: recover.c */
-  bool restarted;          /* the session began anew with the recent turns: the model knows no more */
+  bool afresh;             /* the session began anew: the model knows no more than it is told */
+  bool seeded;             /* the recent turns, that is */
   bool restart_due;        /* and the application is to be told */
+  bool owed;               /* an answer was awaited or under way when the connection went */
   bool resumed;            /* this connection began with the handle */
   bool progressed;         /* and has come to something since */
   payload *music[3];       /* prompts, config, playback: the last ones sent */
 
   /* The ladder. */
+  uint64_t first_deadline; /* of everything up to the first setupComplete */
   uint64_t opened_at;
   uint64_t troubled_at;    /* the first loss after the last stable connection; SESSION_NEVER: none */
   unsigned attempt;        /* dials since then */
@@ -109,7 +112,7 @@ typedef struct session_mind {
   /* goAway. */
   uint64_t leave_at;       /* when to leave at the latest; SESSION_NEVER: nobody goes away */
   session_standby standby;
-  uint64_t standby_until;
+  bool standby_failed;     /* none is made again for this goAway: the ordinary dial follows */
 
   genai_live_event events[SESSION_EVENTS_MAX]; /* a ring; their texts are made when they are taken */
   unsigned event_first, event_count;

@@ -65,7 +65,7 @@ genai_status session_setup_write(payload **out, const payload *setup, const sess
   if (needs->transparent) buf_format(&change, "%s\"transparent\":true", needs->handle || facts->handle ? "," : "");
   buf_byte(&change, '}');
   /* A resumed session has its history; the service would wait for another. */
-  if (needs->handle && facts->history) buf_text(&change, ",\"historyConfig\":null");
+  if ((needs->handle || needs->no_history) && facts->history) buf_text(&change, ",\"historyConfig\":null");
   if (needs->history) buf_text(&change, ",\"historyConfig\":{\"initialHistoryInClientContent\":true}");
   buf_text(&change, "}}");
   return lay_over(out, setup, &change, error);

@@ -17,6 +17,7 @@ typedef struct session_setup_needs {
   bool transparent;
   const char *handle; /* NULL: a new session */
   bool history;       /* the recent turns follow, for a model that wants that announced */
+  bool no_history;    /* nothing follows that the application's setup may have announced */
 } session_setup_needs;
 
 /* The setup with session resumption asked for. */
