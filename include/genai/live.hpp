@@ -123,10 +123,10 @@ private:
 // A conversation (genai_live_session). The destructor closes it, and must not run on the library's own threads.
 class session {
 public:
-  session(const client &c, const std::string &model, const std::string &config_json = "{}", const wait &w = {}) {
-    genai_live_connect_params params{};
-    params.model = model.c_str();
-    params.config_json = config_json.c_str();
+  session(const client &c, const std::string &model, const std::string &config_json = "{}", const wait &w = {})
+      : session(c, params_of(model.c_str(), config_json.c_str()), w) {}
+  // The same with everything that genai_live_connect knows: how to go on after a loss, a handle to resume from.
+  session(const client &c, const genai_live_connect_params &params, const wait &w = {}) {
     genai_error detail{};
     genai_wait limits = w.c();
     genai_live_session *made = nullptr;
@@ -162,6 +162,13 @@ public:
     return std::optional<message>(std::in_place, received);
   }
 
+  // From where a later session can go on (genai_live_resumption_handle); empty when the service has not said. A secret.
+  std::string resumption_handle() const {
+    char *text = genai_live_resumption_handle(handle_.get());
+    std::string copy = text ? text : "";
+    genai_text_free(text);
+    return copy;
+  }
   std::uint64_t interruptions() const noexcept { return genai_live_interruptions(handle_.get()); }
   void close(const wait &w = {}) {
     genai_error detail{};
@@ -171,6 +178,12 @@ public:
   genai_live_session *get() const noexcept { return handle_.get(); }
 
 private:
+  static genai_live_connect_params params_of(const char *model, const char *config_json) noexcept {
+    genai_live_connect_params params{};
+    params.model = model;
+    params.config_json = config_json;
+    return params;
+  }
   std::unique_ptr<genai_live_session, internal::closer> handle_;
 };
 

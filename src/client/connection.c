@@ -39,7 +39,7 @@ static void on_credentials(auth_wait *wait, const genai_error *error, const gena
   if (error->status == GENAI_OK)
     dial(c, headers, count);
   else
-    io_failed(c, error);
+    io_no_credentials(c, error);
 }
 
 void connection_init(live_connection *c, genai_live_session *session) {

@@ -16,5 +16,6 @@ const char *connection_phase(const live_connection *c);
 /* io.c */
 extern const net_ws_events io_events; /* user: the live_connection */
 void io_failed(live_connection *c, const genai_error *why);
+void io_no_credentials(live_connection *c, const genai_error *why);
 
 #endif

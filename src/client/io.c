@@ -235,6 +235,15 @@ void io_failed(live_connection *c, const genai_error *why) {
   arm(s);
 }
 
+/* For the first connection that is an end of its own; a later one is tried again, as after any loss. */
+void io_no_credentials(live_connection *c, const genai_error *why) {
+  genai_live_session *s = c->session;
+  if (s->mind.was_open)
+    io_failed(c, why);
+  else
+    apply(s, session_fail(&s->mind, why), NULL);
+}
+
 static void on_end(void *user, const genai_error *why) {
   live_connection *c = user;
   genai_live_session *s = c->session;

@@ -148,7 +148,7 @@ static void begins_afresh_with_the_recent_turns(void **state) {
   say(&x, "two");
   sent(&x, 2);
   fake_close(x.f, 1011, "Internal error");
-  expect_counts(&x, GENAI_LIVE_EVENT_DEGRADED, 2, 0);
+  expect_counts(&x, GENAI_LIVE_EVENT_DEGRADED, 1, 0);
   contains(sent(&x, 4), "{\"clientContent\":{\"turns\":[{\"parts\":[{\"text\":\"one\"}],\"role\":\"user\"},"
                         "{\"parts\":[{\"text\":\"yes\"}],\"role\":\"model\"}],\"turnComplete\":false}}");
   contains(sent(&x, 5), "two");
