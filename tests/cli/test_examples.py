@@ -61,6 +61,14 @@ class Examples(Case):
         with emulator("--fast") as service:
             self.assertGreater(len(self.example(service, "token", "Hello").strip()), 1)
 
+    def test_resume(self):
+        with emulator("--fast") as service, tempfile.TemporaryDirectory() as folder:
+            handle = pathlib.Path(folder, "handle")
+            self.assertIn("Hello", self.example(service, "resume", handle, "Hello"))
+            first = handle.read_text()
+            self.assertIn("Again", self.example(service, "resume", handle, "Again"))
+            self.assertNotEqual(handle.read_text(), first)
+
     def test_tools_auto(self):
         with emulator("--fast") as service:
             out = self.example(service, "tools_auto")
