@@ -32,7 +32,8 @@ session_input session_input_of(const payload *m, bool music) {
 const char *session_input_name(session_input kind) {
   switch (kind) {
   case SESSION_INPUT_TOOL: return "a tool response";
-  case SESSION_INPUT_TEXT: return "text";
+  case SESSION_INPUT_TEXT:
+  case SESSION_INPUT_TOLD: return "text";
   case SESSION_INPUT_CONTEXT:
   case SESSION_INPUT_FOLDED: return "a context update";
   case SESSION_INPUT_MARK: return "an activity mark";
@@ -47,7 +48,7 @@ const char *session_input_name(session_input kind) {
 
 static int rank(const payload *m) {
   if (m->kind == SESSION_INPUT_TOOL || m->kind == SESSION_INPUT_SEED) return 0;
-  return m->kind == SESSION_INPUT_TEXT || m->kind == SESSION_INPUT_CONTEXT || m->kind == SESSION_INPUT_FOLDED ? 1 : 2;
+  return m->kind >= SESSION_INPUT_TEXT && m->kind <= SESSION_INPUT_FOLDED ? 1 : 2;
 }
 
 /* ---- lists ---- */

@@ -17,6 +17,7 @@
 typedef enum session_input {
   SESSION_INPUT_TOOL = 1, /* toolResponse */
   SESSION_INPUT_TEXT,     /* clientContent, realtimeInput.text */
+  SESSION_INPUT_TOLD,     /* the same, of an answered turn that the kept state lacks: a fresh session is told it as history */
   SESSION_INPUT_CONTEXT,  /* contextUpdate */
   SESSION_INPUT_FOLDED,   /* one that every later setup holds: done with once it is sent */
   SESSION_INPUT_MARK,     /* activityStart, activityEnd, audioStreamEnd */

@@ -64,6 +64,7 @@ static const char *when(const session_mind *s) {
 /* What the application said in vain is said with the last sentence. */
 static void tell_unsaid(session_mind *s) {
   unsigned long long never = s->inputs.dropped - s->dropped_told, again = 0, unkept = s->inputs.unkept;
+  if (s->end.status != GENAI_CLOSED) unkept += s->inputs.sent.count;
   for (const payload *m = s->inputs.waiting.head; m; m = m->next) {
     never += !m->again;
     again += m->again && m->kind != SESSION_INPUT_SEED;
@@ -372,7 +373,7 @@ static bool asks(const payload *message) {
   static const char open_end[] = "\"turnComplete\":false}}";
   size_t size = sizeof open_end - 1;
   if (message->kind == SESSION_INPUT_MARK) return message->size > 32 && !memcmp(message->data, "{\"realtimeInput\":{\"activityEnd", 30);
-  return message->kind == SESSION_INPUT_TEXT && (message->size < size || memcmp(message->data + message->size - size, open_end, size));
+  return (message->kind == SESSION_INPUT_TEXT || message->kind == SESSION_INPUT_TOLD) && (message->size < size || memcmp(message->data + message->size - size, open_end, size));
 }
 
 static void mind_sent(session_mind *s, payload *message, uint64_t now) {
@@ -382,8 +383,11 @@ static void mind_sent(session_mind *s, payload *message, uint64_t now) {
   if (!resumes(s)) return;
   if (message->kind == SESSION_INPUT_CONTEXT) fold(s, message);
   if (message->kind >= SESSION_INPUT_PROMPTS) keep_music(s, message);
-  if (message->kind == SESSION_INPUT_TEXT && !message->again && s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH)
+  if (message->kind != SESSION_INPUT_TEXT || s->settings.reconnect != GENAI_LIVE_RECONNECT_RESUME_OR_FRESH) return;
+  if (!message->again)
     session_history_sent(&s->history, message, s->inputs.serial);
+  else if (message->serial <= s->history.serial)
+    message->kind = SESSION_INPUT_TOLD;
 }
 
 void session_sent(session_mind *s, uint64_t now) {
