@@ -161,7 +161,8 @@ GENAI_API bool genai_live_writable(genai_live_session *session);
 /* How often the service has interrupted an answer so far (serverContent.interrupted), counted the moment the message arrives,
  * before it is received: a player compares and stops at once. Never blocks. */
 GENAI_API uint64_t genai_live_interruptions(const genai_live_session *session);
-/* setupComplete as it came, valid until genai_live_free; NULL before. session_id is given by Vertex only. */
+/* The first setupComplete as it came, valid until genai_live_free; NULL before. Those of later connections are received beside
+ * GENAI_LIVE_EVENT_RESUMED. session_id is given by Vertex only. */
 GENAI_API const genai_live_server_setup_complete *genai_live_setup_complete(genai_live_session *session);
 /* The newest handle from which the session can be resumed (sessionResumptionUpdate.newHandle of an update that was resumable), for
  * resumption_handle of a later session, also in another process: copied, the caller's (genai_text_free). NULL when none has come.
