@@ -37,23 +37,25 @@ static bool track(session_calls *calls, const char *id) {
   return copy;
 }
 
-/* A name comes back where there are no ids, and a resumed session may make a call once more: its answer is awaited now. */
-static void not_gone(session_calls *calls, const char *id) {
-  for (size_t i = 0; id && i < SESSION_CALLS_GONE_MAX; i++) {
-    if (!calls->gone[i] || strcmp(calls->gone[i], id)) continue;
-    mem_free((char *)calls->gone[i]);
-    calls->gone[i] = NULL;
+/* A resumed session may tell its open calls once more: what was answered is on its way; what was cancelled is open again. */
+static bool told_again(session_calls *calls, const char *id) {
+  session_call *call = find(calls, id, true);
+  if (call && !call->serial) {
+    call->answered = false;
+    calls->open++;
   }
+  return call || find(calls, id, false);
 }
 
 void session_calls_made(session_calls *calls, const genai_function_call_list *made) {
   for (size_t i = 0; i < made->count; i++) {
     const genai_function_call *call = made->items[i];
     const char *id = call->id ? call->id : call->name;
-    if (call->will_continue.value || (call->id && find(calls, id, false))) continue; /* a piece of one, or one told twice */
+    if (call->will_continue.value || (call->id && told_again(calls, id))) continue; /* or a piece of one that is still being made */
     calls->open++;
-    not_gone(calls, id);
-    if (!track(calls, id)) calls->untracked++;
+    if (track(calls, id)) continue;
+    calls->untracked++;
+    calls->all_known = false;
   }
 }
 
@@ -68,7 +70,7 @@ void session_calls_cancelled(session_calls *calls, const genai_string_list *ids)
   for (size_t i = 0; i < ids->count; i++) {
     session_call *call = find(calls, ids->items[i], false);
     settle(calls, call, ids->items[i]);
-    if (call) forget(calls, call);
+    if (call) call->answered = true;
   }
 }
 
@@ -125,22 +127,26 @@ void session_calls_lose(session_calls *calls, bool all) {
       calls->open -= (unsigned)open;
       *call = calls->items[--calls->count];
     }
-  if (all) calls->open = calls->untracked = 0;
+  if (!all) return;
+  calls->open = calls->untracked = 0;
+  calls->all_known = true;
 }
 
 size_t session_calls_lost(const session_calls *calls, const char **ids, size_t max) {
-  size_t count = calls->gone_now < SESSION_CALLS_GONE_MAX ? calls->gone_now : SESSION_CALLS_GONE_MAX, lost = 0;
-  for (size_t i = 0; i < count && lost < max; i++) {
-    const char *id = calls->gone[(calls->gone_count - count + i) % SESSION_CALLS_GONE_MAX];
-    if (id) ids[lost++] = id;
-  }
-  return lost;
+  size_t count = calls->gone_now;
+  if (count > max) count = max;
+  if (count > SESSION_CALLS_GONE_MAX) count = SESSION_CALLS_GONE_MAX;
+  for (size_t i = 0; i < count; i++) ids[i] = calls->gone[(calls->gone_count - count + i) % SESSION_CALLS_GONE_MAX];
+  return count;
 }
 
 static bool is_gone(const session_calls *calls, const char *id) {
-  for (size_t i = 0; id && i < SESSION_CALLS_GONE_MAX; i++)
-    if (calls->gone[i] && !strcmp(calls->gone[i], id)) return true;
-  return false;
+  if (!id) return false;
+  for (size_t i = 0; i < calls->count; i++) /* a name may be gone and made anew */
+    if (!strcmp(calls->items[i].id, id)) return false;
+  for (size_t i = 0; i < SESSION_CALLS_GONE_MAX && calls->gone[i]; i++)
+    if (!strcmp(calls->gone[i], id)) return true;
+  return calls->all_known;
 }
 
 /* NULL: out of memory. */
@@ -166,7 +172,7 @@ bool session_calls_moot(void *user, payload **message) {
   session_calls *calls = user;
   size_t gone = 0, count = 0;
   arena a;
-  if ((*message)->kind != SESSION_INPUT_TOOL || !calls->gone_count) return false;
+  if ((*message)->kind != SESSION_INPUT_TOOL || (!calls->gone_count && !calls->all_known)) return false;
   arena_init(&a, ANSWER_MAX);
   const genai_live_client_tool_response *answer = read(&a, *message);
   for (count = answer ? answer->function_responses.count : 0; gone < count; gone++)

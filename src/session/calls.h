@@ -11,9 +11,9 @@ enum { SESSION_CALLS_MAX = 256, SESSION_CALLS_GONE_MAX = 64 };
 
 typedef struct session_call {
   char *id;        /* or its name, where the service gives no ids (Vertex) */
-  bool answered;   /* kept on for the sake of its answer, which may have to be sent again */
+  bool answered;   /* or cancelled; kept on for the sake of its answer, which may have to be sent again or come late */
   bool kept;       /* part of the kept state */
-  uint64_t serial; /* of the answer; UINT64_MAX when it is to be sent again */
+  uint64_t serial; /* of the answer, 0 for a cancellation; UINT64_MAX when it is to be sent again */
 } session_call;
 
 typedef struct session_calls {
@@ -21,7 +21,8 @@ typedef struct session_calls {
   size_t count;
   unsigned open;         /* neither answered nor cancelled, tracked or not */
   unsigned untracked;    /* of these */
-  const char *gone[SESSION_CALLS_GONE_MAX]; /* a ring of the last ones; NULL: none, or one that was made anew */
+  const char *gone[SESSION_CALLS_GONE_MAX]; /* a ring of the last ones */
+  bool all_known;        /* since a session began anew every call was tracked: others are gone */
   size_t gone_count;     /* in all */
   size_t gone_now;       /* by the last session_calls_lose */
 } session_calls;

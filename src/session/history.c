@@ -35,14 +35,14 @@ static size_t room_for(const char *text, size_t room) {
 }
 
 /* Appends to the last turn if it is of the same side and `go_on`. What finds no memory or room is left out. */
-static void say(session_history *h, bool model, bool go_on, const char *text) {
+static void say(session_history *h, bool model, bool go_on, const char *text, uint64_t serial) {
   if (!text || !*text) return;
   if (!h->turns && !(h->turns = mem_zalloc(SESSION_HISTORY_TURNS * sizeof *h->turns))) return;
   session_said *last = h->count > h->answered ? at(h, h->count - 1) : NULL;
   if (!last || last->model != model || !go_on) {
     if (h->count == SESSION_HISTORY_TURNS) drop_first(h);
     last = at(h, h->count++);
-    *last = (session_said){.model = model};
+    *last = (session_said){.model = model, .serial = serial};
     buf_init(&last->text, TURN_MAX + 1);
   }
   size_t before = last->text.size;
@@ -52,10 +52,10 @@ static void say(session_history *h, bool model, bool go_on, const char *text) {
   while (h->bytes > SESSION_HISTORY_BYTES && h->count > 1) drop_first(h);
 }
 
-static void say_content(session_history *h, const genai_content *content) {
+static void say_content(session_history *h, const genai_content *content, uint64_t serial) {
   bool model = content->role && !strcmp(content->role, "model"), go_on = false;
   for (size_t i = 0; i < content->parts.count; i++) {
-    say(h, model, go_on, content->parts.items[i]->text);
+    say(h, model, go_on, content->parts.items[i]->text, serial);
     go_on = true;
   }
 }
@@ -71,16 +71,17 @@ void session_history_sent(session_history *h, const payload *message, uint64_t s
   arena_init(&a, READ_MAX);
   if (wire_read(&a, &wire_live_client_message, (const char *)message->data, message->size, NULL, &out, NULL) == GENAI_OK) {
     const genai_live_client_message *m = out;
-    for (size_t i = 0; m->client_content && i < m->client_content->turns.count; i++) say_content(h, m->client_content->turns.items[i]);
-    if (m->realtime_input) say(h, false, false, m->realtime_input->text);
+    for (size_t i = 0; m->client_content && i < m->client_content->turns.count; i++) 
+      say_content(h, m->client_content->turns.items[i], serial + 1);
+    if (m->realtime_input) say(h, false, false, m->realtime_input->text, serial + 1);
   }
   arena_deinit(&a);
 }
 
 void session_history_heard(session_history *h, const session_news *news, uint64_t serial) {
-  say(h, false, true, news->heard);
-  say(h, true, true, news->text);
-  say(h, true, true, news->said);
+  say(h, false, true, news->heard, serial);
+  say(h, true, true, news->text, serial);
+  say(h, true, true, news->said, serial);
   h->talking = h->talking || news->model_turn || news->output || news->calls;
   if (!news->turn_complete) return;
   if (h->cut_in) serial = h->cut_serial;
@@ -98,22 +99,24 @@ void session_history_cut(session_history *h) {
   h->talking = h->cut_in = false;
 }
 
-payload *session_history_seed(const session_history *h, bool complete) {
+payload *session_history_seed(const session_history *h, uint64_t kept, bool complete) {
   genai_part parts[SESSION_HISTORY_TURNS];
   const genai_part *part[SESSION_HISTORY_TURNS];
   genai_content turns[SESSION_HISTORY_TURNS];
   const genai_content *turn[SESSION_HISTORY_TURNS];
   buf b;
-  if (!h->answered) return NULL;
-  for (size_t i = 0; i < h->answered; i++) {
+  size_t count = h->answered;
+  while (count < h->count && at(h, count)->serial <= kept) count++;
+  if (!count) return NULL;
+  for (size_t i = 0; i < count; i++) {
     const char *text = buf_cstr(&at(h, i)->text);
     parts[i] = (genai_part){.text = text ? text : ""};
     part[i] = &parts[i];
     turns[i] = (genai_content){.parts = {&part[i], 1}, .role = at(h, i)->model ? "model" : "user"};
     turn[i] = &turns[i];
   }
-  const genai_live_client_content content = {.turns = {turn, h->answered}, .turn_complete = {true, complete}};
-  payload_begin(&b, SESSION_HISTORY_BYTES * 7, h->bytes + 64 * h->answered);
+  const genai_live_client_content content = {.turns = {turn, count}, .turn_complete = {true, complete}};
+  payload_begin(&b, SESSION_HISTORY_BYTES * 7, h->bytes + 64 * count);
   payload *out = NULL;
   if (wire_write(&b, &wire_live_client_message, &(genai_live_client_message){.client_content = &content}, NULL, NULL) == GENAI_OK)
     out = payload_end(&b);

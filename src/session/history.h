@@ -9,6 +9,7 @@ enum { SESSION_HISTORY_TURNS = 64, SESSION_HISTORY_BYTES = 64 << 10 }; /* the ol
 
 typedef struct session_said {
   bool model;
+  uint64_t serial; /* of the last message to the service by then, this one if it is one */
   buf text;
 } session_said;
 
@@ -29,9 +30,9 @@ void session_history_sent(session_history *h, const payload *message, uint64_t s
 void session_history_heard(session_history *h, const session_news *news, uint64_t serial);
 /* The connection is gone: the model says again what it had not said to its end. */
 void session_history_cut(session_history *h);
-/* The message that tells the answered turns, for the others are said again as they were; NULL when there is nothing to tell, or no
- * memory. `complete`: as the models want it that take
+/* The message that tells the turns that were answered or that a lost state held, up to that serial; the others are said again as
+ * they were. NULL when there is nothing to tell, or no memory. `complete`: as the models want it that take
  * history only before anything else; otherwise no answer is asked for. */
-payload *session_history_seed(const session_history *h, bool complete);
+payload *session_history_seed(const session_history *h, uint64_t kept, bool complete);
 
 #endif

@@ -121,7 +121,7 @@ static void start_afresh(session_mind *s, uint64_t now) {
   if (s->inputs.unkept_serial <= s->history.serial) s->inputs.unkept = s->inputs.unkept_serial = 0;
   session_inputs_remove(&s->inputs, outdated, s);
   session_inputs_again(&s->inputs, now);
-  payload *seed = session_history_seed(&s->history, s->settings.announce_history || s->facts.history);
+  payload *seed = session_history_seed(&s->history, s->inputs.kept, s->owed || s->settings.announce_history || s->facts.history);
   s->seeded = seed;
   if (!seed) return;
   seed->kind = SESSION_INPUT_SEED;
@@ -191,8 +191,8 @@ session_step session_recover(session_mind *s, uint64_t now) {
   if (s->troubled_at == SESSION_NEVER) s->troubled_at = now;
   if (!left) judge_handle(s, fate, now);
   session_history_cut(&s->history);
-  const char *groundless = find_ground(s, now);
   s->owed |= s->turns.answering || s->turns.due_since != SESSION_NEVER;
+  const char *groundless = find_ground(s, now);
   session_turns_cut(&s->turns);
   if (groundless) return give_up(s, groundless);
   if (s->attempt >= s->settings.attempts_max) return give_up(s, "As many attempts were made as are allowed (recovery.attempts_max).");

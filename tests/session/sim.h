@@ -125,6 +125,7 @@ typedef struct sim {
   sim_state lineage;          /* of the session that was opened last */
   bool lineage_fresh;         /* it was begun anew */
   sim_set ambiguous;          /* the kept state was said to hold them and does not: nobody can know */
+  sim_set claimed;            /* and those that it was said to hold at all */
   sim_set answered;           /* were on a wire when a turn of the model was complete */
   uint64_t lost, gone_told;
   bool restarted, overflowed;

@@ -74,6 +74,8 @@ void sim_check_update(sim *w, const sim_event *e, const char *before) {
   }
   for (unsigned i = 0; i < count; i++)
     if (k->sent_ids[i] >= 0) sim_put(&claimed, k->sent_ids[i]);
+    else sim_join(&claimed, &k->seed);
+  sim_join(&w->claimed, &claimed);
   claimed = sim_without(claimed, &w->handles[e->c].state.got);
   if (k->transparent && e->b >= 0 && w->index != SIM_INDEX_JUMPS)
     SIM_MUST(w, !sim_size(&claimed), "the simulation", "an honest index claims what is not there");
@@ -100,8 +102,9 @@ void sim_check_ledger(sim *w, bool ended) {
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
-    if (m->kind == SIM_TOOL && (m->calls & ~w->lineage.calls)) continue; /* at least one of its calls is gone: told */
-    if (w->restarted && sim_has(&w->answered, i) && (m->kind == SIM_MEDIA || m->kind == SIM_MARK || m->kind == SIM_TOOL)) continue;
+    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled)) continue; /* its calls are gone: told */
+    bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
+    if (w->restarted && past && !text) continue; /* gone with the old session: told as DEGRADED */
     if (sim_has(&w->ambiguous, i)) doubtful++;
     else missing++;
     sim_tell(w, "missing: %d class %d%s", i, m->kind, sim_has(&w->ambiguous, i) ? " (ambiguous)" : "");
@@ -165,7 +168,7 @@ void sim_check_always(sim *w) {
     break;
   case SESSION_LEAVING: SIM_MUST(w, in_phase <= 1000, "every wait has an end", "%llu ms leaving", (unsigned long long)in_phase); break;
   case SESSION_WAITING:
-    SIM_MUST(w, in_phase <= w->settings.delay_max, "every wait has an end", "%llu ms waiting", (unsigned long long)in_phase);
+    SIM_MUST(w, in_phase <= (w->settings.delay_max > 1000 ? w->settings.delay_max : 1000), "every wait has an end", "%llu ms waiting, of %llu", (unsigned long long)in_phase, (unsigned long long)w->settings.delay_max);
     break;
   case SESSION_CLOSING:
     SIM_MUST(w, in_phase <= w->settings.close_timeout, "every wait has an end", "%llu ms closing", (unsigned long long)in_phase);

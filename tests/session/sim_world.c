@@ -294,7 +294,7 @@ static void ended(sim *w, const sim_event *e) {
   bool is_current = e->connection == w->current;
   if (e->kind == SIM_EV_FAILED) why = (genai_error){.status = (genai_status)e->b, .http_status = e->a};
   snprintf(why.message, sizeof why.message, "%s", whys[e->kind == SIM_EV_END ? 0 : why.http_status ? 1 : 2]);
-  sim_tell(w, "connection %d ends: %d %d", e->connection, (int)why.status, why.http_status);
+  sim_tell(w, "connection %d ends in phase %d: %d %d", e->connection, w->mind.phase, (int)why.status, why.http_status);
   w->connections[e->connection].gone = true;
   w->connections[e->connection].over |= e->kind == SIM_EV_FAILED;
   if (is_current) {
