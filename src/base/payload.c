@@ -13,7 +13,7 @@ payload *payload_end(buf *b) {
   payload *p = (payload *)(void *)b->data;
   atomic_init(&p->references, 1);
   p->kind = 0;
-  p->again = false;
+  p->again = p->answered = false;
   p->at = p->serial = 0;
   p->next = NULL;
   p->size = b->size - sizeof *p;

@@ -13,6 +13,7 @@ typedef struct payload {
   atomic_uint references;
   uint8_t kind;          /* what it is to its owner (session_input) */
   bool again;            /* it was on the wire of an earlier connection */
+  bool answered;         /* a turn of the model was complete since then */
   uint64_t at;           /* when it was queued, ms */
   uint64_t serial;       /* its number among all messages of its session that were put on a wire; 0 before */
   struct payload *next;  /* of the one queue that it stands in */

@@ -78,24 +78,34 @@ void session_history_sent(session_history *h, const payload *message, uint64_t s
   arena_deinit(&a);
 }
 
-void session_history_heard(session_history *h, const session_news *news, uint64_t serial) {
+void session_history_again(session_history *h, uint64_t was, uint64_t serial) {
+  for (size_t i = h->answered; i < h->count; i++)
+    if (at(h, i)->again && at(h, i)->serial == was) {
+      at(h, i)->serial = serial;
+      at(h, i)->again = false;
+    }
+}
+
+bool session_history_heard(session_history *h, const session_news *news, uint64_t serial) {
   say(h, false, true, news->heard, serial);
   say(h, true, true, news->text, serial);
   say(h, true, true, news->said, serial);
   h->talking = h->talking || news->model_turn || news->output || news->calls;
-  if (!news->turn_complete) return;
-  if (h->cut_in) serial = h->cut_serial;
-  h->answered = h->cut_in ? h->cut_at : h->count;
-  if (serial > h->serial) h->serial = serial;
+  if (!news->turn_complete) return false;
+  h->serial = h->cut_in ? h->cut_serial : serial;
+  size_t end = h->cut_in ? h->cut_at : h->count;
+  while (h->answered < end && !at(h, h->answered)->again) h->answered++;
   h->talking = h->cut_in = false;
+  return true;
 }
 
-void session_history_cut(session_history *h) {
+void session_history_cut(session_history *h, uint64_t kept) {
   for (; h->count > h->answered && at(h, h->count - 1)->model; h->count--) {
     session_said *last = at(h, h->count - 1);
     h->bytes -= last->text.size;
     buf_deinit(&last->text);
   }
+  for (size_t i = h->answered; i < h->count; i++) at(h, i)->again |= at(h, i)->serial > kept;
   h->talking = h->cut_in = false;
 }
 
@@ -106,7 +116,7 @@ payload *session_history_seed(const session_history *h, uint64_t kept, bool comp
   const genai_content *turn[SESSION_HISTORY_TURNS];
   buf b;
   size_t count = h->answered;
-  while (count < h->count && at(h, count)->serial <= kept) count++;
+  while (count < h->count && !at(h, count)->again && at(h, count)->serial <= kept) count++;
   if (!count) return NULL;
   for (size_t i = 0; i < count; i++) {
     const char *text = buf_cstr(&at(h, i)->text);

@@ -9,6 +9,7 @@ enum { SESSION_HISTORY_TURNS = 64, SESSION_HISTORY_BYTES = 64 << 10 }; /* the ol
 
 typedef struct session_said {
   bool model;
+  bool again;      /* its message is to be sent again */
   uint64_t serial; /* of the last message to the service by then, this one if it is one */
   buf text;
 } session_said;
@@ -27,9 +28,12 @@ typedef struct session_history {
 void session_history_deinit(session_history *h);
 /* What the application says as text (clientContent, realtimeInput.text) goes out, for the first time, behind `serial`. */
 void session_history_sent(session_history *h, const payload *message, uint64_t serial);
-void session_history_heard(session_history *h, const session_news *news, uint64_t serial);
-/* The connection is gone: the model says again what it had not said to its end. */
-void session_history_cut(session_history *h);
+/* That message goes out again, as another one. */
+void session_history_again(session_history *h, uint64_t was, uint64_t serial);
+/* Whether a turn of the model is complete: `serial` is up to where it is an answer. */
+bool session_history_heard(session_history *h, const session_news *news, uint64_t serial);
+/* The connection is gone: the model says again what it had not said to its end, and we what is not in the kept state. */
+void session_history_cut(session_history *h, uint64_t kept);
 /* The message that tells the turns that were answered or that a lost state held, up to that serial; the others are said again as
  * they were. NULL when there is nothing to tell, or no memory. `complete`: as the models want it that take
  * history only before anything else; otherwise no answer is asked for. */

@@ -32,8 +32,7 @@ session_input session_input_of(const payload *m, bool music) {
 const char *session_input_name(session_input kind) {
   switch (kind) {
   case SESSION_INPUT_TOOL: return "a tool response";
-  case SESSION_INPUT_TEXT:
-  case SESSION_INPUT_TOLD: return "text";
+  case SESSION_INPUT_TEXT: return "text";
   case SESSION_INPUT_CONTEXT:
   case SESSION_INPUT_FOLDED: return "a context update";
   case SESSION_INPUT_MARK: return "an activity mark";
@@ -190,10 +189,8 @@ void session_inputs_kept(session_inputs *in, uint64_t serial) {
   if (serial >= in->unkept_serial) in->unkept = in->unkept_serial = 0;
 }
 
-uint64_t session_inputs_told(const session_inputs *in) {
-  for (const payload *m = in->waiting.head; m && m->again; m = m->next)
-    if (m->serial) return m->serial - 1;
-  return in->serial;
+void session_inputs_answered(session_inputs *in, uint64_t serial) {
+  for (payload *m = in->sent.head; m && m->serial <= serial; m = m->next) m->answered = true;
 }
 
 uint64_t session_inputs_serial(const session_inputs *in, int64_t index) {
@@ -231,6 +228,7 @@ static size_t remove_from(session_list *list, bool (*is)(void *, payload **), vo
       m->next = was->next;
       m->kind = was->kind;
       m->again = was->again;
+      m->answered = was->answered;
       m->at = was->at;
       m->serial = was->serial;
       *link = m;

@@ -17,7 +17,6 @@
 typedef enum session_input {
   SESSION_INPUT_TOOL = 1, /* toolResponse */
   SESSION_INPUT_TEXT,     /* clientContent, realtimeInput.text */
-  SESSION_INPUT_TOLD,     /* the same, of an answered turn that the kept state lacks: a fresh session is told it as history */
   SESSION_INPUT_CONTEXT,  /* contextUpdate */
   SESSION_INPUT_FOLDED,   /* one that every later setup holds: done with once it is sent */
   SESSION_INPUT_MARK,     /* activityStart, activityEnd, audioStreamEnd */
@@ -66,8 +65,8 @@ void session_inputs_add(session_inputs *in, payload *message, uint64_t now); /* 
 void session_inputs_sent(session_inputs *in, uint64_t now);
 /* A state was kept that holds every message up to this one; never one before the last. */
 void session_inputs_kept(session_inputs *in, uint64_t serial);
-/* Up to where this connection has been told: what it has still to be told again has the serials behind that. */
-uint64_t session_inputs_told(const session_inputs *in);
+/* The model's turn that is complete answers what was sent up to this serial. */
+void session_inputs_answered(session_inputs *in, uint64_t serial);
 /* The serial of what the service counts as this message of the connection; never more than was sent. */
 uint64_t session_inputs_serial(const session_inputs *in, int64_t index);
 /* A new connection: what was sent waits again, first and in its order; behind it tool answers, text, real time. Indices begin

@@ -105,9 +105,8 @@ static void judge_handle(session_mind *s, session_fate fate, uint64_t now) {
 static bool outdated(void *user, payload **message) {
   session_mind *s = user;
   const payload *m = *message;
-  bool answered = m->serial <= s->history.serial;
-  if (!m->again || m->kind == SESSION_INPUT_CONTEXT || (m->kind == SESSION_INPUT_TEXT && !answered)) return false;
-  if ((m->kind == SESSION_INPUT_MEDIA || m->kind == SESSION_INPUT_MARK) && !answered) s->inputs.unkept++;
+  if (!m->again || m->kind == SESSION_INPUT_CONTEXT || (m->kind == SESSION_INPUT_TEXT && !m->answered)) return false;
+  if ((m->kind == SESSION_INPUT_MEDIA || m->kind == SESSION_INPUT_MARK) && !m->answered) s->inputs.unkept++;
   return true;
 }
 
@@ -190,7 +189,7 @@ session_step session_recover(session_mind *s, uint64_t now) {
   if (stable(s, now)) forget_trouble(s);
   if (s->troubled_at == SESSION_NEVER) s->troubled_at = now;
   if (!left) judge_handle(s, fate, now);
-  session_history_cut(&s->history);
+  session_history_cut(&s->history, s->inputs.kept);
   s->owed |= s->turns.answering || s->turns.due_since != SESSION_NEVER;
   const char *groundless = find_ground(s, now);
   session_turns_cut(&s->turns);

@@ -148,8 +148,9 @@ static void take_news(session_mind *s, const session_news *news, uint64_t now) {
   if (news->calls) session_calls_made(&s->calls, news->calls);
   if (news->cancelled) session_calls_cancelled(&s->calls, news->cancelled);
   watch_turn(s, news, now);
-  if (s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !s->settings.music)
-    session_history_heard(&s->history, news, session_inputs_told(&s->inputs));
+  if (s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !s->settings.music &&
+      session_history_heard(&s->history, news, s->inputs.serial))
+    session_inputs_answered(&s->inputs, s->history.serial);
   if (news->update) session_adopt(s, news->update);
   if (news->go_away && s->leave_at == SESSION_NEVER) {
     /* Two seconds before the end, or at half time when there is less. */
@@ -373,7 +374,7 @@ static bool asks(const payload *message) {
   static const char open_end[] = "\"turnComplete\":false}}";
   size_t size = sizeof open_end - 1;
   if (message->kind == SESSION_INPUT_MARK) return message->size > 32 && !memcmp(message->data, "{\"realtimeInput\":{\"activityEnd", 30);
-  return (message->kind == SESSION_INPUT_TEXT || message->kind == SESSION_INPUT_TOLD) && (message->size < size || memcmp(message->data + message->size - size, open_end, size));
+  return message->kind == SESSION_INPUT_TEXT && (message->size < size || memcmp(message->data + message->size - size, open_end, size));
 }
 
 static void mind_sent(session_mind *s, payload *message, uint64_t now) {
@@ -384,10 +385,10 @@ static void mind_sent(session_mind *s, payload *message, uint64_t now) {
   if (message->kind == SESSION_INPUT_CONTEXT) fold(s, message);
   if (message->kind >= SESSION_INPUT_PROMPTS) keep_music(s, message);
   if (message->kind != SESSION_INPUT_TEXT || s->settings.reconnect != GENAI_LIVE_RECONNECT_RESUME_OR_FRESH) return;
-  if (!message->again)
+  if (message->again)
+    session_history_again(&s->history, message->serial, s->inputs.serial + 1);
+  else
     session_history_sent(&s->history, message, s->inputs.serial);
-  else if (message->serial <= s->history.serial)
-    message->kind = SESSION_INPUT_TOLD;
 }
 
 void session_sent(session_mind *s, uint64_t now) {

@@ -105,6 +105,7 @@ void sim_check_ledger(sim *w, bool ended) {
     if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled)) continue; /* its calls are gone: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
     if (w->restarted && past && !text) continue; /* gone with the old session: told as DEGRADED */
+    if (ended && m->kind == SIM_CONTEXT && m->on_wire) continue; /* part of a setup that never came */
     if (sim_has(&w->ambiguous, i)) doubtful++;
     else missing++;
     sim_tell(w, "missing: %d class %d%s", i, m->kind, sim_has(&w->ambiguous, i) ? " (ambiguous)" : "");

@@ -159,6 +159,7 @@ static void set_up(sim *w, int i, int handle) {
     else bye(w, i, how == 2 ? 1011 : how == 3 ? 1013 : 1012, 3);
     return;
   }
+  sim_tell(w, "  the service begins %d from handle %d", i, handle);
   w->serving = i;
   k->set_up = true;
   if (h) k->state = h->state;
@@ -229,12 +230,13 @@ static void consume(sim *w, int i, int id, uint64_t calls) {
   if (id < 0) {
     sim_join(&k->state.got, &k->seed);
     k->seeded = true;
-    w->lineage = k->state;
+    if (w->serving == i) w->lineage = k->state;
     return;
   }
   const sim_message *m = &w->messages[id];
   SIM_MUST(w, !sim_has(&k->state.got, id), "delivered twice", "message %d", id);
   sim_put(&k->state.got, id);
+  sim_tell(w, "    taken in: %d on %d", id, i);
   if (m->kind == SIM_TOOL) {
     SIM_MUST(w, !(calls & ~k->state.calls), "answer to a call of another session", "message %d, calls %llx", id, (unsigned long long)calls);
     k->state.answered |= calls;
@@ -243,7 +245,7 @@ static void consume(sim *w, int i, int id, uint64_t calls) {
       sim_at(w, w->now + 50 + sim_random(w, 200), SIM_EV_MODEL, i, (int)k->turn, 0, 0);
     }
   }
-  w->lineage = k->state;
+  if (w->serving == i) w->lineage = k->state;
   if (m->kind == SIM_TEXT || (m->kind == SIM_MARK && sim_chance(w, 50))) {
     interrupt(w, i);
     begin_turn(w, i);

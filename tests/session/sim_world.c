@@ -374,6 +374,9 @@ static void act(sim *w) {
 
 static void take(sim *w, const sim_event *e) {
   sim_connection *k = e->connection >= 0 ? &w->connections[e->connection] : NULL;
+  if (k && ((e->kind >= SIM_EV_SETUP && e->kind <= SIM_EV_UP_ABORT && e->at > k->up_until) ||
+            ((e->kind == SIM_EV_DOWN || e->kind == SIM_EV_DOWN_CLOSE) && w->now > k->down_until)))
+    return; /* it was under way when the line was cut */
   bool ours = k && !k->gone && (e->connection == w->current || e->connection == w->standby);
   switch (e->kind) {
   case SIM_EV_TLS:
