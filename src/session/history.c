@@ -35,14 +35,14 @@ static size_t room_for(const char *text, size_t room) {
 }
 
 /* Appends to the last turn if it is of the same side and `go_on`. What finds no memory or room is left out. */
-static void say(session_history *h, bool model, bool go_on, const char *text, uint64_t serial) {
+static void say(session_history *h, session_said turn, bool go_on, const char *text) {
   if (!text || !*text) return;
   if (!h->turns && !(h->turns = mem_zalloc(SESSION_HISTORY_TURNS * sizeof *h->turns))) return;
   session_said *last = h->count > h->answered ? at(h, h->count - 1) : NULL;
-  if (!last || last->model != model || !go_on) {
+  if (!last || last->model != turn.model || !go_on) {
     if (h->count == SESSION_HISTORY_TURNS) drop_first(h);
     last = at(h, h->count++);
-    *last = (session_said){.model = model, .serial = serial};
+    *last = turn;
     buf_init(&last->text, TURN_MAX + 1);
   }
   size_t before = last->text.size;
@@ -53,9 +53,10 @@ static void say(session_history *h, bool model, bool go_on, const char *text, ui
 }
 
 static void say_content(session_history *h, const genai_content *content, uint64_t serial) {
-  bool model = content->role && !strcmp(content->role, "model"), go_on = false;
+  const session_said turn = {.model = content->role && !strcmp(content->role, "model"), .sent = true, .serial = serial};
+  bool go_on = false;
   for (size_t i = 0; i < content->parts.count; i++) {
-    say(h, model, go_on, content->parts.items[i]->text, serial);
+    say(h, turn, go_on, content->parts.items[i]->text);
     go_on = true;
   }
 }
@@ -73,7 +74,7 @@ void session_history_sent(session_history *h, const payload *message, uint64_t s
     const genai_live_client_message *m = out;
     for (size_t i = 0; m->client_content && i < m->client_content->turns.count; i++) 
       say_content(h, m->client_content->turns.items[i], serial + 1);
-    if (m->realtime_input) say(h, false, false, m->realtime_input->text, serial + 1);
+    if (m->realtime_input) say(h, (session_said){.sent = true, .serial = serial + 1}, false, m->realtime_input->text);
   }
   arena_deinit(&a);
 }
@@ -87,9 +88,9 @@ void session_history_again(session_history *h, uint64_t was, uint64_t serial) {
 }
 
 bool session_history_heard(session_history *h, const session_news *news, uint64_t serial) {
-  say(h, false, true, news->heard, serial);
-  say(h, true, true, news->text, serial);
-  say(h, true, true, news->said, serial);
+  say(h, (session_said){.serial = serial}, true, news->heard);
+  say(h, (session_said){.model = true, .serial = serial}, true, news->text);
+  say(h, (session_said){.model = true, .serial = serial}, true, news->said);
   h->talking = h->talking || news->model_turn || news->output || news->calls;
   if (!news->turn_complete) return false;
   h->serial = h->cut_in ? h->cut_serial : serial;
@@ -100,12 +101,12 @@ bool session_history_heard(session_history *h, const session_news *news, uint64_
 }
 
 void session_history_cut(session_history *h, uint64_t kept) {
-  for (; h->count > h->answered && at(h, h->count - 1)->model; h->count--) {
+  for (; h->count > h->answered && at(h, h->count - 1)->model && !at(h, h->count - 1)->sent; h->count--) {
     session_said *last = at(h, h->count - 1);
     h->bytes -= last->text.size;
     buf_deinit(&last->text);
   }
-  for (size_t i = h->answered; i < h->count; i++) at(h, i)->again |= at(h, i)->serial > kept;
+  for (size_t i = h->answered; i < h->count; i++) at(h, i)->again |= at(h, i)->sent && at(h, i)->serial > kept;
   h->talking = h->cut_in = false;
 }
 

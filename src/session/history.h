@@ -8,9 +8,9 @@
 enum { SESSION_HISTORY_TURNS = 64, SESSION_HISTORY_BYTES = 64 << 10 }; /* the oldest go first */
 
 typedef struct session_said {
-  bool model;
-  bool again;      /* its message is to be sent again */
-  uint64_t serial; /* of the last message to the service by then, this one if it is one */
+  bool model, sent; /* sent: by a message of the application, not heard by the service */
+  bool again;       /* that is to go out again */
+  uint64_t serial;  /* of the last message to the service by then, this one if it is one */
   buf text;
 } session_said;
 
