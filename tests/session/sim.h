@@ -122,10 +122,10 @@ typedef struct sim {
   uint64_t gap;               /* mean time between faults */
 
   /* The ledger. */
-  sim_state lineage;          /* of the session that was opened last */
-  bool lineage_fresh;         /* it was begun anew */
+  sim_state lineage;          /* of the session that the service began last */
   sim_set ambiguous;          /* the kept state was said to hold them and does not: nobody can know */
   sim_set claimed;            /* and those that it was said to hold at all */
+  sim_set seed_told;          /* by the recent turns, the last time */
   sim_set answered;           /* were on a wire when a turn of the model was complete */
   uint64_t lost, gone_told;
   bool restarted, overflowed;

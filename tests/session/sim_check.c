@@ -38,7 +38,7 @@ void sim_check_attempt(sim *w) {
   if (w->trouble_since != SESSION_NEVER && !renewal)
     SIM_MUST(w, w->now - w->trouble_since <= w->settings.budget, "dial rate", "an attempt after the budget");
   w->row++;
-  w->attempt_at = w->now;
+  w->attempt_at = w->phase_since = w->now;
 }
 
 void sim_check_standby(sim *w) {
@@ -99,13 +99,14 @@ void sim_check_ledger(sim *w, bool ended) {
   if (w->starved || w->settings.music || w->settings.reconnect == GENAI_LIVE_RECONNECT_NONE || !w->mind.was_open) return;
   const session_inputs *in = &w->mind.inputs;
   unsigned missing = 0, doubtful = 0;
+  if (w->serving >= 0) w->lineage = w->connections[w->serving].state;
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
     if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled)) continue; /* its calls are gone: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
     if (w->restarted && past && !text) continue; /* gone with the old session: told as DEGRADED */
-    if (ended && m->kind == SIM_CONTEXT && m->on_wire) continue; /* part of a setup that never came */
+    if (ended && ((m->kind == SIM_CONTEXT && m->on_wire) || sim_has(&w->seed_told, i))) continue; /* told again, but nobody heard it */
     if (sim_has(&w->ambiguous, i)) doubtful++;
     else missing++;
     sim_tell(w, "missing: %d class %d%s", i, m->kind, sim_has(&w->ambiguous, i) ? " (ambiguous)" : "");

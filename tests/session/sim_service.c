@@ -165,8 +165,6 @@ static void set_up(sim *w, int i, int handle) {
   if (h) k->state = h->state;
   sim_join(&k->state.got, &k->seed); /* its context updates */
   k->poisoned = h && h->poisoned;
-  w->lineage = k->state;
-  w->lineage_fresh = !h;
   w->restarted |= !h && i > 0;
   say(w, i, SIM_SAYS_SETUP_COMPLETE, 0, 0);
   if (k->poisoned) sim_at(w, w->now + 300 + sim_random(w, 400), SIM_EV_BYE, i, sim_chance(w, 50) ? 1007 : 1011, 4, 0);
@@ -230,7 +228,6 @@ static void consume(sim *w, int i, int id, uint64_t calls) {
   if (id < 0) {
     sim_join(&k->state.got, &k->seed);
     k->seeded = true;
-    if (w->serving == i) w->lineage = k->state;
     return;
   }
   const sim_message *m = &w->messages[id];
@@ -245,7 +242,6 @@ static void consume(sim *w, int i, int id, uint64_t calls) {
       sim_at(w, w->now + 50 + sim_random(w, 200), SIM_EV_MODEL, i, (int)k->turn, 0, 0);
     }
   }
-  if (w->serving == i) w->lineage = k->state;
   if (m->kind == SIM_TEXT || (m->kind == SIM_MARK && sim_chance(w, 50))) {
     interrupt(w, i);
     begin_turn(w, i);

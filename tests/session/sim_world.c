@@ -118,7 +118,7 @@ static void put_on_wire(sim *w, const payload *p) {
   int id = -1;
   if (p->kind == SESSION_INPUT_SEED) {
     SIM_MUST(w, !k->sent_count, "order", "the recent turns are not the first message");
-    k->seed = ids;
+    k->seed = w->seed_told = ids;
   } else {
     for (id = 0; id < SIM_MESSAGES && !sim_has(&ids, id);) id++;
     if (id == SIM_MESSAGES) sim_break(w, "the simulation", "a message without a number");
