@@ -103,6 +103,7 @@ void session_inputs_add(session_inputs *in, payload *message, uint64_t now) {
 
 static void note_unkept(session_inputs *in, const payload *m) {
   in->unkept++;
+  in->unanswered += !m->answered;
   if (m->serial > in->unkept_serial) in->unkept_serial = m->serial;
 }
 
@@ -150,21 +151,18 @@ uint64_t session_inputs_ages_at(const session_inputs *in) {
   return UINT64_MAX;
 }
 
-/* Keeps the bytes of what was sent under their ceiling. */
+/* Keeps the bytes of what was sent under their ceiling, but for the recent turns: without them a fresh session knows nothing. */
 static void limit_sent(session_inputs *in) {
-  payload **link = &in->sent.head;
-  while (in->sent.bytes > in->sent_max && *link) {
-    if ((*link)->kind == SESSION_INPUT_MEDIA) {
+  for (int any = 0; any < 2; any++)
+    for (payload **link = &in->sent.head; in->sent.bytes > in->sent_max && *link;) {
+      bool goes = any ? (*link)->kind != SESSION_INPUT_SEED : (*link)->kind == SESSION_INPUT_MEDIA;
+      if (!goes) {
+        link = &(*link)->next;
+        continue;
+      }
       note_unkept(in, *link);
       payload_drop(unlink_at(&in->sent, link));
-    } else {
-      link = &(*link)->next;
     }
-  }
-  while (in->sent.bytes > in->sent_max) {
-    note_unkept(in, in->sent.head);
-    payload_drop(session_list_pop(&in->sent));
-  }
 }
 
 void session_inputs_sent(session_inputs *in, uint64_t now) {
@@ -186,11 +184,12 @@ void session_inputs_sent(session_inputs *in, uint64_t now) {
 void session_inputs_kept(session_inputs *in, uint64_t serial) {
   in->kept = serial;
   while (in->sent.head && in->sent.head->serial <= serial) payload_drop(session_list_pop(&in->sent));
-  if (serial >= in->unkept_serial) in->unkept = in->unkept_serial = 0;
+  if (serial >= in->unkept_serial) in->unkept = in->unkept_serial = in->unanswered = 0;
 }
 
 void session_inputs_answered(session_inputs *in, uint64_t serial) {
   for (payload *m = in->sent.head; m && m->serial <= serial; m = m->next) m->answered = true;
+  if (in->unkept_serial <= serial) in->unanswered = 0;
 }
 
 uint64_t session_inputs_serial(const session_inputs *in, int64_t index) {

@@ -54,6 +54,7 @@ typedef struct session_inputs {
   uint64_t kept;         /* the kept state holds every message up to this serial */
   /* Since the kept state: sent, not part of it, and not here any more; the last of their serials. */
   uint64_t unkept, unkept_serial;
+  uint64_t unanswered;   /* of these; to a fresh session only they are lost */
   uint64_t aged_at;      /* when media that were sent were last looked at */
   uint64_t dropped;      /* media that never were on a wire, in all */
 } session_inputs;

@@ -96,8 +96,13 @@ static void judge_handle(session_mind *s, session_fate fate, uint64_t now) {
     if (fate == SESSION_FATE_HANDLE) s->handle_failed += 2;
   } else if (s->phase == SESSION_OPEN && !s->progressed) {
     uint64_t lived = now - s->opened_at;
-    if (s->end.status == GENAI_ERROR_REFUSED && (lived < POISON_SPAN || asked)) s->handle_failed += 2;
-    else if (s->end.status != GENAI_ERROR_REFUSED && lived < LOSS_SPAN) s->handle_failed += 1;
+    bool closed = s->end.status == GENAI_ERROR_REFUSED;
+    /* Overload, a restart, the time limit. */
+    bool elsewhere = fate == SESSION_FATE_PAUSE || s->end.close_code == 1001 || s->end.close_code == 1012 ||
+                     strstr(s->end.close_reason, "eadline expired");
+    if (closed && !elsewhere && (lived < POISON_SPAN || asked)) s->handle_failed += 2;
+    /* A poor network looks the same: that counts only where there is something else to go on from. */
+    else if (!closed && !elsewhere && keeps_history(s) && lived < LOSS_SPAN) s->handle_failed += 1;
   }
 }
 
@@ -117,7 +122,7 @@ static void start_afresh(session_mind *s, uint64_t now) {
   s->handle_fresh = false;
   s->afresh = s->restart_due = true;
   s->turns.ended = false;
-  if (s->inputs.unkept_serial <= s->history.serial) s->inputs.unkept = s->inputs.unkept_serial = 0;
+  s->inputs.unkept = s->inputs.unanswered;
   session_inputs_remove(&s->inputs, outdated, s);
   session_inputs_again(&s->inputs, now);
   payload *seed = session_history_seed(&s->history, s->inputs.kept, s->owed || s->settings.announce_history || s->facts.history);
@@ -315,7 +320,7 @@ void session_reopened(session_mind *s, uint64_t now, session_step *step) {
   if (s->settings.music) event.replayed = play_again(s, now);
   event.lost = in->unkept + (in->dropped - s->dropped_told);
   s->dropped_told = in->dropped;
-  in->unkept = in->unkept_serial = 0;
+  in->unkept = in->unkept_serial = in->unanswered = 0;
   if (s->owed) session_turns_asked(&s->turns, now);
   s->restart_due = s->owed = s->handle_fresh = false;
   session_tell(s, &event);

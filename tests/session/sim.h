@@ -128,7 +128,7 @@ typedef struct sim {
   sim_set seed_told;          /* by the recent turns, the last time */
   sim_set answered;           /* were on a wire when a turn of the model was complete */
   uint64_t lost, gone_told;
-  bool restarted, overflowed;
+  bool restarted, overflowed, history_full;
   uint64_t attempt_at, opened_at, phase_since, trouble_since;
   unsigned row;               /* dials without a stable connection between */
   bool renewed, refused_401;  /* since the last open; the last failure */

@@ -99,13 +99,18 @@ void sim_check_ledger(sim *w, bool ended) {
   if (w->starved || w->settings.music || w->settings.reconnect == GENAI_LIVE_RECONNECT_NONE || !w->mind.was_open) return;
   const session_inputs *in = &w->mind.inputs;
   unsigned missing = 0, doubtful = 0;
+  if (w->restarted && w->history_full) return; /* the oldest turns were not told: that is what "recent" says */
+  for (const payload *m = in->waiting.head; m && ended; m = m->next) {
+    sim_set ids = m->kind == SESSION_INPUT_SEED ? sim_ids((const char *)m->data, m->size) : (sim_set){{0}};
+    sim_join(&w->seed_told, &ids);
+  }
   if (w->serving >= 0) w->lineage = w->connections[w->serving].state;
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
-    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled)) continue; /* its calls are gone: told */
+    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered)) continue; /* its calls are gone: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
-    if (w->restarted && past && !text) continue; /* gone with the old session: told as DEGRADED */
+    if ((w->restarted || w->mind.afresh) && past && !text) continue; /* gone with the old session: told as DEGRADED */
     if (ended && ((m->kind == SIM_CONTEXT && m->on_wire) || sim_has(&w->seed_told, i))) continue; /* told again, but nobody heard it */
     if (sim_has(&w->ambiguous, i)) doubtful++;
     else missing++;
@@ -142,7 +147,9 @@ static void check_memory(sim *w) {
   const session_mind *s = &w->mind;
   check_list(w, &s->inputs.waiting, "waiting");
   check_list(w, &s->inputs.sent, "sent");
-  SIM_MUST(w, s->inputs.sent.bytes <= w->settings.replay_max, "memory", "%zu bytes sent are kept", s->inputs.sent.bytes);
+  size_t seed = 0;
+  for (const payload *m = s->inputs.sent.head; m; m = m->next) seed += m->kind == SESSION_INPUT_SEED ? m->size : 0;
+  SIM_MUST(w, s->inputs.sent.bytes - seed <= w->settings.replay_max, "memory", "%zu bytes sent are kept", s->inputs.sent.bytes);
   size_t again = 0, seeds = 0;
   for (const payload *m = s->inputs.waiting.head; m; m = m->next) {
     if (m->kind == SESSION_INPUT_SEED) seeds++;
@@ -161,6 +168,7 @@ void sim_check_always(sim *w) {
   const session_mind *s = &w->mind;
   uint64_t in_phase = w->now - w->phase_since, tick = session_next_tick(s);
   sim_check_phase(w);
+  w->history_full |= s->history.count == SESSION_HISTORY_TURNS;
   if (w->ended) return;
   check_memory(w);
   switch (s->phase) {
