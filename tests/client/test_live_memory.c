@@ -72,8 +72,38 @@ static void talk(genai_client *client, fake *f) {
   assert_int_equal(genai_live_free(session), GENAI_OK);
 }
 
-static void each_allocation_fails_once(void **state) {
-  (void)state;
+/* Until the session goes on, or has ended for want of memory. */
+static void receive_resumed(genai_live_session *session) {
+  genai_wait wait = {.timeout_ms = 20000};
+  for (bool on = true; on;) {
+    genai_error error = {0};
+    genai_live_message *message;
+    genai_status status = genai_live_receive(session, &message, &wait, &error);
+    fine_or_memory(status, &error);
+    if (status == GENAI_OK && message->event && message->event->kind == GENAI_LIVE_EVENT_RESUMED) on = false;
+    if (status != GENAI_OK) on = strstr(error.message, "goes on"); /* it was the event that was lost, perhaps */
+    genai_live_message_free(message);
+    if (status == GENAI_ERROR_MEMORY) on = false;
+  }
+}
+
+static void lose_and_go_on(genai_client *client, fake *f) {
+  genai_error error = {0};
+  genai_live_session *session;
+  genai_live_connect_params params = {.model = "m", .recovery = {.delay_ms = 1, .delay_max_ms = 1}};
+  genai_wait wait = {.timeout_ms = 20000};
+  genai_status status = genai_live_connect(client, &params, &session, &wait, &error);
+  fine_or_memory(status, &error);
+  if (status != GENAI_OK) return;
+  fake_message(f, "{\"sessionResumptionUpdate\":{\"newHandle\":\"h1\",\"resumable\":true}}");
+  fine_or_memory(genai_live_send_text(session, "hello", &wait, &error), &error);
+  fake_message(f, "{\"toolCall\":{\"functionCalls\":[{\"id\":\"c1\",\"name\":\"f\"}]}}");
+  fake_lost(f);
+  receive_resumed(session);
+  assert_int_equal(genai_live_free(session), GENAI_OK);
+}
+
+static void fail_each(void (*with)(genai_client *client, fake *f), long least) {
   genai_allocator failing = {allocate, reallocate, release, NULL};
   long n = 1;
   genai_set_allocator(&failing);
@@ -82,7 +112,7 @@ static void each_allocation_fails_once(void **state) {
     atomic_store(&countdown, n);
     genai_client *client = fake_client(NULL);
     if (client) {
-      talk(client, f);
+      with(client, f);
       genai_client_free(client);
     }
     failed = atomic_load(&countdown) <= 0;
@@ -90,10 +120,20 @@ static void each_allocation_fails_once(void **state) {
     assert_int_equal(atomic_load(&balance), 0);
   }
   genai_set_allocator(NULL);
-  assert_in_range(n, 30, 10000); /* it reached into everything */
+  assert_in_range(n, least, 10000); /* it reached into everything */
+}
+
+static void each_allocation_fails_once(void **state) {
+  (void)state;
+  fail_each(talk, 30);
+}
+
+static void each_allocation_of_a_recovery_fails_once(void **state) {
+  (void)state;
+  fail_each(lose_and_go_on, 40);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once), cmocka_unit_test(each_allocation_of_a_recovery_fails_once)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
