@@ -321,7 +321,8 @@ static genai_status ask_executable(fetch *f, genai_error *error) {
   char *text = NULL, *subject = NULL;
   bool kept = c->subject_output && source_read_file(&text, c->subject_output, "", NULL, NULL) == GENAI_OK &&
               executable_token(&subject, c, text, f->params.now_s, NULL) == GENAI_OK;
-  genai_status status = kept ? fetch_exchange(f, subject, error) : executable_start(&f->executable, f->params.loop, c, on_executed, f, error);
+  genai_status status = kept ? fetch_exchange(f, subject, error)
+                             : executable_start(&f->executable, f->params.loop, c, on_executed, f, error);
   secret_free(text);
   secret_free(subject);
   return status;
