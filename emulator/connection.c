@@ -16,6 +16,7 @@ enum {
   CLOSE_MS = 2000,  /* for the peer's close frame, and for what is to be written to leave */
   BACKLOG_MAX = 32, /* messages waiting: the client is not read before they are fewer */
   DOOM_MS = 1000,       /* for what was written before a drop to leave */
+  PROBE_MS = 1000,      /* for any sign of life when another session wants the conversation */
   FROZEN_MS = 120000,   /* then a connection that would stay frozen for ever is dropped */
   CLOSE_GOING_AWAY = 1001,
   CLOSE_POLICY = 1008,
@@ -52,6 +53,7 @@ struct connection {
   connection_doom doom;
   uint64_t doom_ms; /* when it is carried out at the latest */
   uint64_t ends_ms; /* of a frozen connection */
+  uint64_t probe_ms; /* when nothing has come by then, it is dead; 0: nobody asked */
   char token[TOKEN_NAME_MAX]; /* "" without one */
 };
 
@@ -145,6 +147,7 @@ static void suffer_due(connection *c) {
 static uint64_t fault_deadline(const connection *c) {
   uint64_t line_ms = line_deadline(&c->wire, now_of(c)), plan_ms = plan_deadline(&c->plan);
   if (plan_ms < line_ms) line_ms = plan_ms;
+  if (c->probe_ms && c->probe_ms < line_ms) line_ms = c->probe_ms;
   return c->ends_ms && c->ends_ms < line_ms ? c->ends_ms : line_ms;
 }
 
@@ -309,6 +312,15 @@ static bool take_token(connection *c, const door_answer *answer, char reason[SET
   return !tokens_check(c->server->rest.tokens, unix_ms(c), c->token, reason);
 }
 
+/* A client that is alive answers a ping; one whose end was never told of does not. */
+static void on_wanted(void *user) {
+  connection *c = user;
+  if (c->probe_ms || c->state != CONNECTION_OPEN) return;
+  c->probe_ms = now_of(c) + PROBE_MS;
+  line_frame(&c->wire, now_of(c), WS_PING, "alive", 5);
+  net_timer_start(c->fault_timer, 1); /* from outside of its own events */
+}
+
 static void note(void *user, const service_event *event) {
   connection *c = user;
   ledger_event(&c->server->ledger, c->number, event);
@@ -334,6 +346,7 @@ static void open(connection *c, const door_answer *answer) {
       .index_first = options->index_from_zero ? 0 : 1,
       .answers = c->server->scenario.answers,
       .event = ledger_wanted(&c->server->ledger) ? note : NULL,
+      .wanted = on_wanted,
       .event_user = c,
       .expires_ms = left_ms > 0 ? now_of(c) + (uint64_t)left_ms : 0,
       .admit = constrained ? admit : NULL,
@@ -444,6 +457,7 @@ static size_t take(connection *c, uint8_t *data, size_t size) {
 static size_t on_data(void *user, uint8_t *data, size_t size) {
   connection *c = user;
   size_t admitted = line_admit(&c->wire, now_of(c), size);
+  if (admitted) c->probe_ms = 0;
   size_t used = c->doom ? size : admitted ? take(c, data, admitted) : 0;
   c->throttled = used < size && !c->paused;
   settle(c);
@@ -461,7 +475,7 @@ static void on_writable(void *user) {
 
 static void on_fault_timer(void *user) {
   connection *c = user;
-  if (c->ends_ms && now_of(c) >= c->ends_ms) doom(c, DOOM_DROP);
+  if ((c->ends_ms && now_of(c) >= c->ends_ms) || (c->probe_ms && now_of(c) >= c->probe_ms)) doom(c, DOOM_DROP);
   if (c->throttled && line_reads(&c->wire, now_of(c))) {
     c->throttled = false;
     net_stream_resume(c->stream);

@@ -18,6 +18,8 @@ struct conversation {
   char *model;
   bool vertex, live;
   int64_t ended_ms, lingers_ms; /* until when it still looks live */
+  void (*wanted)(void *user);
+  void *wanted_user;
   conversation_state *states[CONVERSATION_HANDLES]; /* oldest first */
   size_t count, size;
 };
@@ -240,6 +242,7 @@ int conversation_resume(conversations *all, int64_t now_ms, const setup_backend 
   if (!c || at == c->count || c->vertex != backend->vertex || strcmp(c->model, model)) return refuse(reason, 1007, invalid);
   conversation_state *found = c->states[at];
   if (found->expires_ms && found->expires_ms <= now_ms) return refuse(reason, 1007, invalid);
+  if (c->live && c->wanted) c->wanted(c->wanted_user);
   if (c->live || c->lingers_ms > now_ms) return refuse(reason, 1011, "Internal error encountered.");
   if (expiry_of(c) <= now_ms) return refuse(reason, 1007, invalid);
   c->live = true;
@@ -250,8 +253,14 @@ int conversation_resume(conversations *all, int64_t now_ms, const setup_backend 
   return 0;
 }
 
+void conversation_on_wanted(conversation *c, void (*wanted)(void *user), void *user) {
+  c->wanted = wanted;
+  c->wanted_user = user;
+}
+
 void conversation_end(conversation *c, int64_t now_ms, int64_t linger_ms) {
   c->live = false;
+  c->wanted = NULL;
   c->ended_ms = now_ms;
   c->lingers_ms = now_ms + linger_ms;
   tell_change(c, "ended", json_integer(now_ms));

@@ -56,6 +56,9 @@ conversation *conversation_begin(conversations *all, int64_t now_ms, const setup
 int conversation_resume(conversations *all, int64_t now_ms, const setup_backend *backend, const char *model,
                         const char *handle, conversation **c, const conversation_state **state,
                         char reason[SETUP_REASON_MAX]);
+/* Who is asked whether its connection is still alive when another session wants the conversation, which is refused
+ * until it has ended. NULL: nobody, as at the beginning of a session. */
+void conversation_on_wanted(conversation *c, void (*wanted)(void *user), void *user);
 /* Puts a state under a new handle; takes over `content`. NULL when memory is out. */
 conversation_state *conversation_keep(conversation *c, json_t *content, size_t size, uint64_t position);
 /* The newest but `back`; NULL when there is none. */

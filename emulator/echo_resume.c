@@ -120,6 +120,7 @@ static int begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]) {
       return 1011;
     }
     e->number = conversation_number(e->conversation);
+    conversation_on_wanted(e->conversation, o->wanted, o->event_user);
   } else if (o->conversations) {
     e->number = conversations_number(o->conversations);
   }
@@ -142,6 +143,7 @@ int echo_resume_begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]) {
   e->position = e->kept = e->joined = state->position;
   state_read(e, state->content);
   e->number = conversation_number(e->conversation);
+  conversation_on_wanted(e->conversation, o->wanted, o->event_user);
   if (state->dies_ms) service_close_at(e->service, now_ms + state->dies_ms, state->dies_code, fault_reason((unsigned)state->dies_code));
   tell(e, SERVICE_RESUMES, NULL);
   return 0;

@@ -293,6 +293,36 @@ static void freezes_and_thaws(void **state) {
   client_close(&c);
 }
 
+/* A resume beside a connection that is alive is refused; one that is dead without having said so gives way. */
+static void probes_the_dead(void **state) {
+  (void)state;
+  client dead, alive, again;
+  char handle[100], resumption[140];
+  start_with(&(emulator_options){0}, NULL);
+  for (int i = 0; i < 2; i++) {
+    client *first = i ? &dead : &alive;
+    set_up(first);
+    snprintf(handle, sizeof handle, "%s", json_string_value(driver_at(first->message, "sessionResumptionUpdate.newHandle")));
+    snprintf(resumption, sizeof resumption, "\"handle\":\"%s\"", handle);
+    open_client(&again);
+    send_setup(&again, resumption);
+    expect_close(&again, 1011, "Internal error encountered.");
+    client_close(&again);
+    assert_int_equal(client_read(first), 9);
+    if (i) break; /* the dead one answers nothing */
+    client_send(first, 10, first->payload, first->size);
+    expect_silence(first, 1200);
+    converse(first, ASK("one"), "You said: \"one\"");
+  }
+  assert_int_equal(client_read(&dead), 0);
+  open_client(&again);
+  send_setup(&again, resumption);
+  assert_non_null(json_object_get(client_expect(&again), "setupComplete"));
+  client_close(&again);
+  client_close(&dead);
+  client_close(&alive);
+}
+
 static void is_slow(void **state) {
   (void)state;
   client c;
@@ -502,6 +532,7 @@ int main(void) {
       cmocka_unit_test_teardown(fails_at_the_setup, stop),        cmocka_unit_test_teardown(ends_in_mid_turn, stop),
       cmocka_unit_test_teardown(resets_at_a_byte, stop),          cmocka_unit_test_teardown(parts_badly, stop),
       cmocka_unit_test_teardown(goes_away_on_its_own, stop),      cmocka_unit_test_teardown(freezes_and_thaws, stop),
+      cmocka_unit_test_teardown(probes_the_dead, stop),
       cmocka_unit_test_teardown(is_slow, stop),                   cmocka_unit_test_teardown(pongs_late_or_never, stop),
       cmocka_unit_test_teardown(frames_in_pieces, stop),          cmocka_unit_test_teardown(frames_that_are_none, stop),
       cmocka_unit_test_teardown(suffers_on_demand, stop),         cmocka_unit_test_teardown(keeps_a_ledger, stop),
