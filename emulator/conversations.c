@@ -192,7 +192,7 @@ bool conversations_restore(conversations *all, int64_t now_ms, json_t *record) {
   if (number <= 0) return numbers > 0;
   conversation *c = find(all, (uint64_t)number);
   if ((uint64_t)number > all->numbers) all->numbers = (uint64_t)number;
-  if (content && model && handle && strlen(handle) < HANDLE_MAX && json_is_object(content)) {
+  if (json_is_object(content) && model && handle && strlen(handle) < HANDLE_MAX) {
     if (!c && make_place(all, now_ms)) c = add(all, (uint64_t)number, model, json_is_true(json_object_get(record, "vertex")));
     conversation_state *state = c ? keep(c, json_incref(content), (size_t)json_integer_value(json_object_get(record, "size")),
                                          (uint64_t)json_integer_value(json_object_get(record, "position")))

@@ -36,7 +36,7 @@ struct emulator {
   errand errand;
   genai_status status; /* of the errand */
   genai_error *error;
-  const fault *fault; /* of the errand */
+  fault fault; /* of the errand */
   unsigned number, count;
 };
 
@@ -202,7 +202,7 @@ static void fault_errand(emulator *e) {
   for (connection *c = e->server.connections, *next; c; c = next) {
     next = connection_next(c);
     if (e->number ? connection_number(c) != e->number : !connection_serves(c)) continue;
-    connection_suffer(c, e->fault);
+    connection_suffer(c, &e->fault);
     e->count++;
   }
 }
@@ -213,7 +213,7 @@ genai_status emulator_fault(emulator *e, unsigned number, const char *text, unsi
   if (suffering) *suffering = 0;
   if (status) return status;
   pthread_mutex_lock(&e->errands);
-  e->fault = &f;
+  e->fault = f;
   e->number = number;
   on_loop(e, fault_errand);
   if (suffering) *suffering = e->count;
@@ -226,7 +226,7 @@ static void add_errand(emulator *e) {
   e->status = s->count < SCENARIO_FAULTS_MAX ? GENAI_OK : GENAI_ERROR_LIMIT;
   if (e->status) return;
   fault *f = &s->faults[s->count++];
-  *f = *e->fault;
+  *f = e->fault;
   if (f->first <= e->server.accepted) f->first = e->server.accepted + 1;
 }
 
@@ -235,7 +235,7 @@ genai_status emulator_add_fault(emulator *e, const char *text, genai_error *erro
   genai_status status = fault_parse(&f, text, error);
   if (status) return status;
   pthread_mutex_lock(&e->errands);
-  e->fault = &f;
+  e->fault = f;
   on_loop(e, add_errand);
   status = e->status;
   pthread_mutex_unlock(&e->errands);

@@ -76,7 +76,9 @@ static json_t *text_of_turns(json_t *turns) {
   size_t i, k;
   buf_init(&text, SERVICE_MESSAGE_MAX);
   json_array_foreach(turns, i, content) {
-    json_array_foreach(pjson_get(content, "parts"), k, part) buf_text(&text, pjson_text(part, "text"));
+    json_array_foreach(pjson_get(content, "parts"), k, part) {
+      buf_text(&text, pjson_text(part, "text"));
+    }
   }
   json_t *value = json_string(text.size ? buf_cstr(&text) : "");
   buf_deinit(&text);
@@ -86,7 +88,9 @@ static json_t *text_of_turns(json_t *turns) {
 static json_t *ids_of(json_t *responses) {
   json_t *ids = json_array(), *response;
   size_t i;
-  json_array_foreach(responses, i, response) json_array_append_new(ids, json_string(pjson_text(response, "id")));
+  json_array_foreach(responses, i, response) {
+    json_array_append_new(ids, json_string(pjson_text(response, "id")));
+  }
   return ids;
 }
 
