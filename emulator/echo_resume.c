@@ -44,7 +44,8 @@ static void turn_read(turn *t, json_t *state) {
 static json_t *calls_json(const echo *e) {
   json_t *list = json_array();
   for (size_t i = 0; i < ECHO_CALLS_MAX; i++) {
-    const echo_call *call = &e->calls[i];
+    const echo_call *call = &e->calls[(e->calls_made + i) % ECHO_CALLS_MAX]; /* oldest first */
+    if (!*call->id) continue;
     json_array_append_new(list, json_pack("{s:s, s:b, s:b}", "id", call->id, "blocking", call->blocking, "cancelled",
                                           call->cancelled));
   }
@@ -56,7 +57,7 @@ static void calls_read(echo *e, json_t *list) {
   size_t i;
   json_array_foreach(list, i, item) {
     if (i == ECHO_CALLS_MAX) break;
-    echo_call *call = &e->calls[i];
+    echo_call *call = &e->calls[e->calls_made++];
     snprintf(call->id, sizeof call->id, "%s", pjson_text(item, "id"));
     call->blocking = pjson_true(item, "blocking");
     call->cancelled = pjson_true(item, "cancelled");
@@ -79,8 +80,8 @@ static void ear_read(ear *of, json_t *state) {
 }
 
 static json_t *state_json(const echo *e) {
-  return json_pack("{s:i, s:s?, s:b, s:i, s:I, s:o, s:o, s:o, s:o}", "turns", (int)e->turns, "said", e->said,
-                   "history_given", e->history_given, "images", (int)e->images, "calls_made", (json_int_t)e->calls_made,
+  return json_pack("{s:i, s:s?, s:b, s:i, s:o, s:o, s:o, s:o}", "turns", (int)e->turns, "said", e->said,
+                   "history_given", e->history_given, "images", (int)e->images,
                    "calls", calls_json(e), "gathered", turn_json(&e->gathered), "results", turn_json(&e->results), "ear",
                    ear_json(&e->ear));
 }
@@ -91,17 +92,10 @@ static void state_read(echo *e, json_t *state) {
   e->said = mem_strdup(json_string_value(pjson_get(state, "said")));
   e->history_given = pjson_true(state, "history_given");
   e->images = (unsigned)pjson_number(state, "images", 0);
-  e->calls_made = (size_t)pjson_number(state, "calls_made", 0);
   calls_read(e, pjson_get(state, "calls"));
   turn_read(&e->gathered, pjson_get(state, "gathered"));
   turn_read(&e->results, pjson_get(state, "results"));
   ear_read(&e->ear, pjson_get(state, "ear"));
-}
-
-/* About what a state costs in memory. */
-static size_t state_size(const echo *e) {
-  return 2048 + e->ear.incoming.size + e->ear.utterance.size + e->gathered.text.size + e->gathered.sound.size +
-         e->results.text.size;
 }
 
 /* ---- sessions ---- */
@@ -141,7 +135,9 @@ int echo_resume_begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]) {
                                  &e->conversation, &state, reason);
   if (code) return code;
   e->position = e->kept = e->joined = state->position;
-  state_read(e, state->content);
+  json_t *content = json_loads(state->content, 0, NULL);
+  state_read(e, content);
+  json_decref(content);
   e->number = conversation_number(e->conversation);
   conversation_on_wanted(e->conversation, o->wanted, o->event_user);
   if (state->dies_ms) service_close_at(e->service, now_ms + state->dies_ms, state->dies_code, fault_reason((unsigned)state->dies_code));
@@ -239,7 +235,7 @@ static void make_update(echo *e, uint64_t now_ms) {
     if (how == FAULT_UNRESUMABLE || how == FAULT_NO_HANDLE) send_update(e, "", how == FAULT_NO_HANDLE, NULL);
     return;
   }
-  conversation_state *state = conversation_keep(e->conversation, state_json(e), state_size(e), e->position);
+  conversation_state *state = conversation_keep(e->conversation, state_json(e), e->position);
   e->kept = e->position;
   if (!state)
     service_close(e->service, 1011, "Internal error encountered.");
