@@ -90,9 +90,7 @@ const char *fault_reason(unsigned code) {
   case 1007: return "Request contains an invalid argument.";
   case 1008: return "Operation is not implemented, or supported, or enabled.";
   case 1011: return "Internal error encountered.";
-  case 1012: return "Service restart.";
   case 1013: return "The service is currently unavailable.";
-  case 1001: return "The server is going away.";
   default: return "";
   }
 }
