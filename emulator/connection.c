@@ -187,6 +187,7 @@ static bool drain(connection *c) {
 static void write_close(connection *c, int code, const char *reason, connection_state then) {
   uint8_t payload[WS_CONTROL_MAX];
   if (c->state != CONNECTION_OPEN) return;
+  if (c->service) service_lost(c->service, now_of(c));
   line_frame(&c->wire, now_of(c), WS_CLOSE, payload, ws_close_payload(payload, code, reason));
   c->state = then;
   net_timer_start(c->timer, CLOSE_MS);

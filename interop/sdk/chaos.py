@@ -2,10 +2,11 @@
 
     python chaos.py GENAI_LIVE [MESSAGES [SEED]]
 
-Numbered texts over PyPI's websockets, with transparent resumption as Google's recipe has it: keep what was sent, prune by
+Numbered texts and sounds over PyPI's websockets, with transparent resumption as Google's recipe has it: keep what was sent, prune by
 the index that comes with a handle, resend the rest on the next connection before anything else. The emulator's ledger must
 then show each number once, in order. The exit status is 1 when one was lost or doubled, or when it hangs."""
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -53,10 +54,15 @@ class Client:
         return self.next > self.count and not self.kept
 
     def message(self):
-        text, self.next = f"n{self.next}", self.next + 1
-        if self.next % 3:
-            return json.dumps({"clientContent": {"turns": [{"role": "user", "parts": [{"text": text}]}], "turnComplete": True}})
-        return json.dumps({"realtimeInput": {"text": text}})
+        number, self.next = self.next, self.next + 1
+        if number % 4 == 0:
+            return json.dumps({"realtimeInput": {"text": f"n{number}"}})
+        if number % 4 == 1:
+            turn = {"role": "user", "parts": [{"text": f"n{number}"}]}
+            return json.dumps({"clientContent": {"turns": [turn], "turnComplete": True}})
+        sound = number.to_bytes(16, "big") + bytes(640 - 16)  # 20 ms of silence, but for its number
+        return json.dumps({"realtimeInput": {"audio": {
+            "mimeType": "audio/pcm;rate=16000", "data": base64.b64encode(sound).decode()}}})
 
     async def open(self, socket):
         resumption = {"transparent": True, **({"handle": self.handle} if self.handle else {})}
@@ -111,6 +117,10 @@ class Client:
             await asyncio.sleep(0.05)
 
 
+def number_of(record):
+    return int(record["head"], 16) if record["kind"] == "audio" else int(record["text"][1:])
+
+
 def judge(ledger, expected):
     """What the conversations hold in the end, by the rules of docs/emulator.md."""
     held, faults = {}, 0
@@ -123,10 +133,10 @@ def judge(ledger, expected):
                 assert record["position"] <= len(held[conversation]), record
                 del held[conversation][record["position"]:]
             elif event == "took":
-                held[conversation].append(record.get("text"))
+                held[conversation].append(number_of(record))
                 assert len(held[conversation]) == record["position"], record
             faults += event == "fault"
-    return any(texts == expected for texts in held.values()), faults
+    return any(numbers == expected for numbers in held.values()), faults
 
 
 def play(program, name, count, seed, chaos, kills):
@@ -144,7 +154,7 @@ def play(program, name, count, seed, chaos, kills):
         emulator.start(*chaos)
         asyncio.run(run())
         emulator.end()
-        whole, faults = judge(emulator.ledger, [f"n{i}" for i in range(1, count + 1)])
+        whole, faults = judge(emulator.ledger, list(range(1, count + 1)))
     good = client.done() and whole
     print(f"{'ok  ' if good else 'FAIL'} {name}: {count} messages, {client.connections} connections, {faults} faults, {kills} kills, "
           f"{time.monotonic() - began:.0f} s{'' if good else ', hung' if not client.done() else ', lost or doubled'}")

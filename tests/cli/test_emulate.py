@@ -24,6 +24,7 @@ class Emulate(Case):
     def test_bad_faults(self):
         self.check(run("emulate", "--fault", "goAway led=2s"), 2, 'Fault "goAway led=2s": goAway has no "led".')
         self.check(run("emulate", "--chaos", "1", "--chaos-only", "drop nothing"), 2, 'There is no fault "nothing".')
+        self.check(run("emulate", "--chaos-only", "drop"), 2, "--chaos-only needs --chaos SEED.")
         self.check(run("emulate", "--scenario", "/no/such.json"), 1, "/no/such.json could not be read")
         self.check(run("emulate", "--ledger", "/no/such/ledger"), 1, "/no/such/ledger could not be opened")
         self.check(run("emulate", "--state", "/no/such/state"), 1, "/no/such/state could not be")

@@ -248,14 +248,14 @@ static void parts_badly(void **state) {
 static void goes_away_on_its_own(void **state) {
   (void)state;
   client c;
-  start("goAway after=100ms lead=200ms");
+  start("goAway after=500ms lead=500ms");
   set_up(&c);
   double began = now_s();
-  assert_string_equal(json_string_value(driver_at(client_expect(&c), "goAway.timeLeft")), "0.200s");
-  assert_true(now_s() - began > 0.08);
+  assert_string_equal(json_string_value(driver_at(client_expect(&c), "goAway.timeLeft")), "0.500s");
+  assert_true(now_s() - began > 0.3);
   converse(&c, ASK("one"), "You said: \"one\"");
   expect_close(&c, 1011, "Deadline expired before operation could complete.");
-  assert_true(now_s() - began > 0.28 && now_s() - began < 5);
+  assert_true(now_s() - began > 0.8 && now_s() - began < 10);
   client_close(&c);
 }
 
@@ -264,16 +264,16 @@ static void goes_away_on_its_own(void **state) {
 static void freezes_and_thaws(void **state) {
   (void)state;
   client c;
-  static const char *const faults[] = {"freeze both for=300ms", "freeze in for=300ms", "freeze out for=300ms"};
+  static const char *const faults[] = {"freeze both for=800ms", "freeze in for=800ms", "freeze out for=800ms"};
   for (int i = 0; i < 3; i++) {
     start(faults[i]);
     open_client(&c);
     send_setup(&c, "");
     double began = now_s();
-    if (i != 1) expect_silence(&c, 200);
+    if (i != 1) expect_silence(&c, 300);
     assert_non_null(json_object_get(client_expect(&c), "setupComplete"));
     converse(&c, ASK("one"), "You said: \"one\"");
-    assert_true(now_s() - began > 0.25);
+    assert_true(now_s() - began > 0.5);
     client_close(&c);
     stop(NULL);
   }
@@ -376,10 +376,10 @@ static void frames_in_pieces(void **state) {
   assert_true(c.frames > 5);
   client_close(&c);
   stop(NULL);
-  start("frames coalesced delay=300ms");
+  start("frames coalesced delay=800ms");
   set_up(&c);
   client_send_text(&c, ASK("one"));
-  expect_silence(&c, 150);
+  expect_silence(&c, 300);
   json_t *part = NULL;
   while (!part) part = driver_at(client_expect(&c), "serverContent.modelTurn.parts.0.text");
   assert_string_equal(json_string_value(part), "You said: \"one\"");
