@@ -1,6 +1,7 @@
 /* Resumption: the state of a conversation given out under handles, and taken up again. A state is made only while
  * nothing is being answered and no call is waited for; so it never holds an answer. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,12 @@ static int64_t unix_ms(const echo *e, uint64_t now_ms) {
 }
 
 /* ---- a state as JSON ---- */
+
+/* From 0 on; a state may come from a file. */
+static int whole(json_t *state, const char *name) {
+  json_int_t value = json_integer_value(pjson_get(state, name));
+  return value < 0 || value > INT_MAX ? 0 : (int)value;
+}
 
 static json_t *samples_json(const buf *sound) {
   json_t *text = pjson_base64(sound->data, sound->size);
@@ -37,7 +44,7 @@ static void turn_read(turn *t, json_t *state) {
   turn_deinit(t);
   if (*pjson_text(state, "text")) turn_add_text(t, pjson_text(state, "text"));
   samples_read(&t->sound, pjson_get(state, "sound"));
-  t->images = (unsigned)pjson_number(state, "images", 0);
+  t->images = (unsigned)whole(state, "images");
   t->result = pjson_true(state, "result");
 }
 
@@ -75,8 +82,8 @@ static void ear_read(ear *of, json_t *state) {
   samples_read(&of->utterance, pjson_get(state, "utterance"));
   of->speaking = pjson_true(state, "speaking");
   of->floor = pjson_number(state, "floor", of->floor);
-  of->run_ms = (int)pjson_number(state, "run_ms", 0);
-  of->heard = (uint64_t)pjson_number(state, "heard", 0);
+  of->run_ms = whole(state, "run_ms");
+  of->heard = (uint64_t)whole(state, "heard");
 }
 
 static json_t *state_json(const echo *e) {
@@ -87,11 +94,11 @@ static json_t *state_json(const echo *e) {
 }
 
 static void state_read(echo *e, json_t *state) {
-  e->turns = (unsigned)pjson_number(state, "turns", 0);
+  e->turns = (unsigned)whole(state, "turns");
   mem_free(e->said);
   e->said = mem_strdup(json_string_value(pjson_get(state, "said")));
   e->history_given = pjson_true(state, "history_given");
-  e->images = (unsigned)pjson_number(state, "images", 0);
+  e->images = (unsigned)whole(state, "images");
   calls_read(e, pjson_get(state, "calls"));
   turn_read(&e->gathered, pjson_get(state, "gathered"));
   turn_read(&e->results, pjson_get(state, "results"));

@@ -1,5 +1,5 @@
-/* Scenarios: a file of one, or, where the input does not begin with a brace, a fault a line. Whatever parses is played: a
- * conversation over several sessions, in which what the proof is made of must hold. */
+/* Scenarios: a file of one, or a fault a line; or, as a list, the records of an earlier process's conversations. Whatever
+ * parses is played: a conversation over several sessions, in which what the proof is made of must hold. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,15 +62,15 @@ static bool pull(play *p, service *s) {
 }
 
 /* False when the session is over by it. */
-static bool suffer(play *p, plan *plan, service *s) {
+static bool suffer(play *p, plan *faults, service *s) {
   plan_view view = service_view(s);
   view.bytes = p->now_ms * 10;
-  for (const fault *f; (f = plan_next(plan, p->now_ms, &view)); view.phases = service_view(s).phases) {
+  for (const fault *f; (f = plan_next(faults, p->now_ms, &view)); view.phases = service_view(s).phases) {
     must(f->first >= 1 && f->first <= f->last && (f->kind != FAULT_CLOSE || ws_code_sendable((int)f->code)));
     if (service_fault(s, p->now_ms, f)) continue;
     if (f->kind == FAULT_DROP || f->kind == FAULT_RESET) return false;
   }
-  must(plan_deadline(plan) > 0);
+  must(plan_deadline(faults) > 0);
   return true;
 }
 
@@ -78,7 +78,7 @@ static void play_session(play *p, unsigned number) {
   static const char *const messages[] = {ASK("hello"), "{\"realtimeInput\":{\"text\":\"what did I say\"}}", ASK("get it for 3"),
                                          "{\"realtimeInput\":{\"audio\":{\"mimeType\":\"audio/pcm\",\"data\":\"AAAA\"}}}"};
   char first[512];
-  plan plan;
+  plan faults;
   service *s = service_new(&(service_options){.backend = {.vertex = true, .version = "v1beta1"},
                                               .fast = number % 2,
                                               .conversations = p->all,
@@ -87,7 +87,7 @@ static void play_session(play *p, unsigned number) {
                                               .event = note,
                                               .event_user = &p->proof});
   if (!s) return;
-  plan_init(&plan, &p->scenario, number, p->now_ms);
+  plan_init(&faults, &p->scenario, number, p->now_ms);
   snprintf(first, sizeof first,
            "{\"setup\":{\"model\":\"" MODEL "\",\"outputAudioTranscription\":{},\"tools\":[{\"functionDeclarations\":[{\"name\":\"get_it\"}]}],"
            "\"sessionResumption\":{\"transparent\":true%s%s%s}}}",
@@ -96,11 +96,32 @@ static void play_session(play *p, unsigned number) {
   for (int i = 0; open && i < STEPS; i++, p->now_ms += STEP_MS) {
     const char *text = i ? messages[i % 4] : first;
     if (i % 3 == 0) service_receive(s, p->now_ms, text, strlen(text));
-    open = suffer(p, &plan, s) && pull(p, s) && suffer(p, &plan, s);
+    open = suffer(p, &faults, s) && pull(p, s) && suffer(p, &faults, s);
   }
   service_lost(s, p->now_ms);
   service_free(s);
   must(!p->proof.open);
+}
+
+/* Records are kept as they are, so that a third process knows what the second does. */
+static void count_record(void *user, json_t *record) {
+  play *p = user;
+  must(conversations_restore(p->all, 0, record));
+}
+
+static bool read_records(play *p, const char *text, size_t size) {
+  json_t *records = json_loadb(text, size, 0, NULL), *record;
+  conversations *earlier = conversations_new(&(conversations_options){.seed = 1});
+  size_t i;
+  must(earlier != NULL);
+  json_array_foreach(records, i, record) {
+    const char *handle = json_string_value(json_object_get(record, "handle"));
+    if (conversations_restore(earlier, 0, record) && handle && strlen(handle) < HANDLE_MAX) memcpy(p->handle, handle, strlen(handle) + 1);
+  }
+  conversations_record(earlier, count_record, p);
+  conversations_free(earlier);
+  json_decref(records);
+  return *p->handle != '\0';
 }
 
 static bool read_lines(scenario *s, const char *text) {
@@ -123,7 +144,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   must(p.all && text);
   memcpy(text, data, size);
   text[size] = '\0';
-  bool fine = *text == '{' ? !scenario_parse(&p.scenario, text, size, &error) : read_lines(&p.scenario, text);
+  bool fine = *text == '{'   ? !scenario_parse(&p.scenario, text, size, &error)
+              : *text == '[' ? read_records(&p, text, size)
+                             : read_lines(&p.scenario, text);
   must(fine || *text != '{' || *error.message);
   if (fine && size % 4 == 0) must(!scenario_set_chaos(&p.scenario, size, 500, NULL, NULL));
   for (unsigned i = 1; fine && i <= SESSIONS; i++) play_session(&p, i);
