@@ -213,7 +213,7 @@ bool conversations_restore(conversations *all, int64_t now_ms, json_t *record) {
   const char *model = json_string_value(json_object_get(record, "model"));
   const char *handle = json_string_value(json_object_get(record, "handle"));
   if (numbers > 0 && (uint64_t)numbers > all->numbers) all->numbers = (uint64_t)numbers;
-  if (number <= 0) return numbers > 0;
+  if (number <= 0) return json_is_integer(json_object_get(record, "numbers"));
   conversation *c = find(all, (uint64_t)number);
   if ((uint64_t)number > all->numbers) all->numbers = (uint64_t)number;
   if (content && model && handle && strlen(handle) < HANDLE_MAX) {
