@@ -259,6 +259,29 @@ static void goes_away_on_its_own(void **state) {
   client_close(&c);
 }
 
+/* The same over TLS: no close_notify, no close frame. */
+static void ends_over_tls(void **state) {
+  (void)state;
+  client c;
+  genai_error error = {0};
+  static const char *const faults[] = {"drop phase=turn", "reset phase=turn", "freeze out for=500ms phase=turn"};
+  for (int i = 0; i < 3; i++) {
+    emulator_options options = {.fast = true, .faults = (const char *const[]){faults[i], NULL}};
+    assert_int_equal(emulator_start(&e, &options, &error), GENAI_OK);
+    client_open(&c, emulator_port(e), emulator_ca_pem(e), GEMINI_PATH, KEY_HEADER);
+    send_setup(&c, "");
+    assert_non_null(json_object_get(client_expect(&c), "setupComplete"));
+    double began = now_s();
+    client_send_text(&c, ASK("one"));
+    while (client_read(&c) == 2 && !strstr((char *)c.payload, "turnComplete")) {}
+    assert_int_equal(c.opcode, i == 2 ? 2 : 0);
+    assert_true(i < 2 || now_s() - began > 0.4);
+    client_close(&c);
+    stop(NULL);
+  }
+  start("drop");
+}
+
 /* ---- the line ---- */
 
 static void freezes_and_thaws(void **state) {
@@ -532,6 +555,7 @@ int main(void) {
       cmocka_unit_test_teardown(fails_at_the_setup, stop),        cmocka_unit_test_teardown(ends_in_mid_turn, stop),
       cmocka_unit_test_teardown(resets_at_a_byte, stop),          cmocka_unit_test_teardown(parts_badly, stop),
       cmocka_unit_test_teardown(goes_away_on_its_own, stop),      cmocka_unit_test_teardown(freezes_and_thaws, stop),
+      cmocka_unit_test_teardown(ends_over_tls, stop),
       cmocka_unit_test_teardown(probes_the_dead, stop),
       cmocka_unit_test_teardown(is_slow, stop),                   cmocka_unit_test_teardown(pongs_late_or_never, stop),
       cmocka_unit_test_teardown(frames_in_pieces, stop),          cmocka_unit_test_teardown(frames_that_are_none, stop),
