@@ -132,6 +132,7 @@ static genai_status start_conversations(emulator *e, genai_error *error) {
   e->server.conversations = conversations_new(&(conversations_options){
       .seed = o->seed, .lifetime_ms = o->handle_lifetime_ms, .record = o->state ? state_file_record : NULL, .user = &e->state});
   if (!e->server.conversations) return error_memory(error);
+  e->state = (state_file){.log = o->log, .user = o->user};
   return o->state ? state_file_open(&e->state, o->state, e->server.conversations, o->unix_ms(o->user), error) : GENAI_OK;
 }
 
@@ -145,7 +146,8 @@ static genai_status start_scenario(emulator *e, genai_error *error) {
       status = error_set(error, GENAI_ERROR_ARGUMENT, "Fault \"%.60s\": %s", o->faults[i], why.message);
   }
   if (!status && o->chaos) status = scenario_set_chaos(s, o->chaos_seed, o->chaos_every_ms, o->chaos_only, error);
-  return status ? status : ledger_open(&e->server.ledger, o->ledger, o->ledger_line, o->user, error);
+  e->server.ledger = (ledger){.line = o->ledger_line, .log = o->log, .user = o->user};
+  return status ? status : ledger_open(&e->server.ledger, o->ledger, error);
 }
 
 static genai_status start(emulator *e, genai_error *error) {
