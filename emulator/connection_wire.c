@@ -77,8 +77,12 @@ void connection_apply(connection *c, const fault *f) {
 }
 
 void connection_suffer_due(connection *c) {
-  const fault *f;
-  for (plan_view view = connection_view(c); !c->doom && (f = plan_next(&c->plan, connection_now(c), &view)); view = connection_view(c)) connection_apply(c, f);
+  while (!c->doom) {
+    plan_view view = connection_view(c);
+    const fault *f = plan_next(&c->plan, connection_now(c), &view);
+    if (!f) return;
+    connection_apply(c, f);
+  }
 }
 
 static uint64_t fault_deadline(const connection *c) {
