@@ -63,6 +63,10 @@ static exit_status emulate_run(const settings *s) {
     say("--voice replay needs the conversation: --replay FILE.");
     return STATUS_USAGE;
   }
+  if (s->chaos_only != NULL && s->chaos_seed == 0) {
+    say("--chaos-only needs --chaos SEED.");
+    return STATUS_USAGE;
+  }
   report_init(&r, s->json ? REPORT_JSON : REPORT_TEXT);
   arena_init(&a, MEMORY_MAX);
   exit_status status = session_key(s, &a, &key, &error) == GENAI_OK ? serve(s, key, &r) : report_error(&r, &error);

@@ -18,26 +18,36 @@ struct conversation {
   char *model;
   bool vertex, live;
   int64_t ended_ms, lingers_ms; /* until when it still looks live */
-  conversation_state *states[CONVERSATION_HANDLES]; /* oldest first */
-  size_t count, size;
+  void (*wanted)(void *user);
+  void *wanted_user;
+  conversation_state **states; /* oldest first */
+  size_t count, room, size;
 };
 
 struct conversations {
   conversations_options options;
   conversation *items[CONVERSATIONS_MAX];
-  size_t count;
+  size_t count, size;
   uint64_t numbers;
 };
 
 /* ---- the store ---- */
 
-static void state_free(conversation_state *state) {
-  json_decref(state->content);
-  mem_free(state);
+/* Drops `count` states from the place `at` on. */
+static void drop_states(conversation *c, size_t at, size_t count) {
+  for (size_t i = at; i < at + count; i++) {
+    c->size -= c->states[i]->size;
+    c->all->size -= c->states[i]->size;
+    mem_free(c->states[i]->content);
+    mem_free(c->states[i]);
+  }
+  c->count -= count;
+  if (c->count > at) memmove(&c->states[at], &c->states[at + count], (c->count - at) * sizeof(void *));
 }
 
 static void conversation_free(conversation *c) {
-  for (size_t i = 0; i < c->count; i++) state_free(c->states[i]);
+  drop_states(c, 0, c->count);
+  mem_free(c->states);
   mem_free(c->model);
   mem_free(c);
 }
@@ -67,20 +77,25 @@ static void forget(conversations *all, size_t at) {
   memmove(&all->items[at], &all->items[at + 1], (--all->count - at) * sizeof *all->items);
 }
 
-/* Drops what has expired, and, where that leaves no place, the one that ended first. */
-static bool make_place(conversations *all, int64_t now_ms) {
+/* The one that ended first; SIZE_MAX when all are live. */
+static size_t find_oldest(const conversations *all) {
   size_t oldest = SIZE_MAX;
-  for (size_t i = all->count; i--;) {
-    conversation *c = all->items[i];
-    if (c->live) continue;
-    if (expiry_of(c) <= now_ms) {
-      forget(all, i);
-      if (oldest != SIZE_MAX) oldest--;
-    } else if (oldest == SIZE_MAX || c->ended_ms <= all->items[oldest]->ended_ms) {
-      oldest = i;
-    }
+  for (size_t i = 0; i < all->count; i++) {
+    if (!all->items[i]->live && (oldest == SIZE_MAX || all->items[i]->ended_ms < all->items[oldest]->ended_ms)) oldest = i;
   }
-  if (all->count == CONVERSATIONS_MAX && oldest != SIZE_MAX) forget(all, oldest);
+  return oldest;
+}
+
+/* Drops what has expired, and, where that leaves no place, those that ended first. */
+static bool make_place(conversations *all, int64_t now_ms) {
+  for (size_t i = all->count; i--;) {
+    if (!all->items[i]->live && expiry_of(all->items[i]) <= now_ms) forget(all, i);
+  }
+  while (all->count == CONVERSATIONS_MAX || all->size > CONVERSATIONS_BYTES_MAX) {
+    size_t oldest = find_oldest(all);
+    if (oldest == SIZE_MAX) break;
+    forget(all, oldest);
+  }
   return all->count < CONVERSATIONS_MAX;
 }
 
@@ -107,9 +122,9 @@ static conversation *add(conversations *all, uint64_t number, const char *model,
 /* ---- records ---- */
 
 static json_t *state_record(const conversation *c, const conversation_state *state) {
-  return json_pack("{s:I, s:s, s:b, s:I, s:s, s:I, s:I, s:O}", "conversation", (json_int_t)c->number, "model", c->model,
+  return json_pack("{s:I, s:s, s:b, s:I, s:s, s:I, s:s}", "conversation", (json_int_t)c->number, "model", c->model,
                    "vertex", c->vertex, "given", (json_int_t)c->given, "handle", state->handle, "position",
-                   (json_int_t)state->position, "size", (json_int_t)state->size, "content", state->content);
+                   (json_int_t)state->position, "content", state->content);
 }
 
 /* The record is released; NULL, when memory is out, is not told of. */
@@ -135,36 +150,46 @@ void conversations_record(const conversations *all, void (*record)(void *user, j
 
 /* ---- states ---- */
 
-static void drop_states_from(conversation *c, size_t at) {
-  while (c->count > at) {
-    c->size -= c->states[--c->count]->size;
-    state_free(c->states[c->count]);
-  }
+static bool make_room(conversation *c) {
+  if (c->count < c->room) return true;
+  size_t room = c->room ? c->room * 2 : 4;
+  conversation_state **states = mem_realloc(c->states, room * sizeof(void *));
+  if (!states) return false;
+  c->states = states;
+  c->room = room;
+  return true;
 }
 
-static void drop_oldest_state(conversation *c) {
-  c->size -= c->states[0]->size;
-  state_free(c->states[0]);
-  memmove(&c->states[0], &c->states[1], --c->count * sizeof *c->states);
-}
-
-static conversation_state *keep(conversation *c, json_t *content, size_t size, uint64_t position) {
-  conversation_state *state = mem_zalloc(sizeof *state);
-  if (!state || !content) {
-    mem_free(state);
-    json_decref(content);
+/* Takes over `content`. */
+static conversation_state *keep(conversation *c, char *content, uint64_t position) {
+  size_t size = sizeof(conversation_state) + (content ? strlen(content) : 0), old = 0, left = c->size;
+  while (old + 2 <= c->count && left + size > CONVERSATION_BYTES_MAX) left -= c->states[old++]->size;
+  if (!old && c->count == CONVERSATION_HANDLES) old = 1;
+  drop_states(c, 0, old);
+  conversation_state *state = content && make_room(c) ? mem_zalloc(sizeof *state) : NULL;
+  if (!state) {
+    mem_free(content);
     return NULL;
   }
-  while (c->count == CONVERSATION_HANDLES || (c->count >= 2 && c->size + size > CONVERSATION_BYTES_MAX))
-    drop_oldest_state(c);
   *state = (conversation_state){.content = content, .position = position, .size = size};
   c->states[c->count++] = state;
   c->size += size;
+  c->all->size += size;
   return state;
 }
 
-conversation_state *conversation_keep(conversation *c, json_t *content, size_t size, uint64_t position) {
-  conversation_state *state = keep(c, content, size, position);
+static char *compact(const json_t *content) {
+  size_t size = json_dumpb(content, NULL, 0, JSON_COMPACT);
+  char *text = size ? mem_alloc(size + 1) : NULL;
+  if (!text) return NULL;
+  json_dumpb(content, text, size, JSON_COMPACT);
+  text[size] = '\0';
+  return text;
+}
+
+conversation_state *conversation_keep(conversation *c, json_t *content, uint64_t position) {
+  conversation_state *state = keep(c, compact(content), position);
+  json_decref(content);
   if (!state) return NULL;
   uint64_t seed = c->all->options.seed ^ random_mix(c->number << 32 | ++c->given);
   uint64_t high = random_next(&seed), low = random_next(&seed);
@@ -182,19 +207,19 @@ conversation_state *conversation_newest(conversation *c, size_t back) {
 bool conversations_restore(conversations *all, int64_t now_ms, json_t *record) {
   json_int_t number = json_integer_value(json_object_get(record, "conversation"));
   json_int_t numbers = json_integer_value(json_object_get(record, "numbers"));
-  json_t *ended = json_object_get(record, "ended"), *content = json_object_get(record, "content");
+  json_t *ended = json_object_get(record, "ended");
+  const char *content = json_string_value(json_object_get(record, "content"));
   const char *from = json_string_value(json_object_get(record, "from"));
   const char *model = json_string_value(json_object_get(record, "model"));
   const char *handle = json_string_value(json_object_get(record, "handle"));
   if (numbers > 0 && (uint64_t)numbers > all->numbers) all->numbers = (uint64_t)numbers;
-  if (number <= 0) return numbers > 0;
+  if (number <= 0) return json_is_integer(json_object_get(record, "numbers"));
   conversation *c = find(all, (uint64_t)number);
   if ((uint64_t)number > all->numbers) all->numbers = (uint64_t)number;
-  if (content && model && handle && strlen(handle) < HANDLE_MAX && json_is_object(content)) {
+  if (content && model && handle && strlen(handle) < HANDLE_MAX) {
     if (!c && make_place(all, now_ms)) c = add(all, (uint64_t)number, model, json_is_true(json_object_get(record, "vertex")));
-    conversation_state *state = c ? keep(c, json_incref(content), (size_t)json_integer_value(json_object_get(record, "size")),
-                                         (uint64_t)json_integer_value(json_object_get(record, "position")))
-                                  : NULL;
+    conversation_state *state =
+        c ? keep(c, mem_strdup(content), (uint64_t)json_integer_value(json_object_get(record, "position"))) : NULL;
     if (!state) return false;
     memcpy(state->handle, handle, strlen(handle) + 1);
     c->given = (uint64_t)json_integer_value(json_object_get(record, "given"));
@@ -204,7 +229,7 @@ bool conversations_restore(conversations *all, int64_t now_ms, json_t *record) {
   if (!c) return ended || from;
   if (ended) c->ended_ms = json_integer_value(ended);
   for (size_t i = 0; from && i < c->count; i++) {
-    if (!strcmp(c->states[i]->handle, from)) drop_states_from(c, i + 1);
+    if (!strcmp(c->states[i]->handle, from)) drop_states(c, i + 1, c->count - i - 1);
   }
   return ended || from;
 }
@@ -240,18 +265,25 @@ int conversation_resume(conversations *all, int64_t now_ms, const setup_backend 
   if (!c || at == c->count || c->vertex != backend->vertex || strcmp(c->model, model)) return refuse(reason, 1007, invalid);
   conversation_state *found = c->states[at];
   if (found->expires_ms && found->expires_ms <= now_ms) return refuse(reason, 1007, invalid);
+  if (c->live && c->wanted) c->wanted(c->wanted_user);
   if (c->live || c->lingers_ms > now_ms) return refuse(reason, 1011, "Internal error encountered.");
   if (expiry_of(c) <= now_ms) return refuse(reason, 1007, invalid);
   c->live = true;
-  drop_states_from(c, at + 1);
+  drop_states(c, at + 1, c->count - at - 1);
   tell_change(c, "from", json_string(handle));
   *out = c;
   *state = found;
   return 0;
 }
 
+void conversation_on_wanted(conversation *c, void (*wanted)(void *user), void *user) {
+  c->wanted = wanted;
+  c->wanted_user = user;
+}
+
 void conversation_end(conversation *c, int64_t now_ms, int64_t linger_ms) {
   c->live = false;
+  c->wanted = NULL;
   c->ended_ms = now_ms;
   c->lingers_ms = now_ms + linger_ms;
   tell_change(c, "ended", json_integer(now_ms));

@@ -14,8 +14,9 @@
 
 enum {
   CONVERSATIONS_MAX = 20000,
-  CONVERSATION_HANDLES = 64,          /* the newest ones */
-  CONVERSATION_BYTES_MAX = 16 << 20,  /* of their states; the newest two always stay */
+  CONVERSATIONS_BYTES_MAX = 512 << 20, /* of all their states; those that ended first make room */
+  CONVERSATION_HANDLES = 1024,         /* the newest ones: a client may be behind by what the network holds */
+  CONVERSATION_BYTES_MAX = 16 << 20,   /* of their states; the newest two always stay */
   HANDLE_MAX = 48
 };
 
@@ -33,7 +34,7 @@ typedef struct conversations_options {
 /* A state under a handle. */
 typedef struct conversation_state {
   char handle[HANDLE_MAX];
-  json_t *content;
+  char *content; /* JSON */
   uint64_t position;
   size_t size;
   int64_t expires_ms; /* 0: with the conversation */
@@ -56,8 +57,11 @@ conversation *conversation_begin(conversations *all, int64_t now_ms, const setup
 int conversation_resume(conversations *all, int64_t now_ms, const setup_backend *backend, const char *model,
                         const char *handle, conversation **c, const conversation_state **state,
                         char reason[SETUP_REASON_MAX]);
-/* Puts a state under a new handle; takes over `content`. NULL when memory is out. */
-conversation_state *conversation_keep(conversation *c, json_t *content, size_t size, uint64_t position);
+/* Who is asked whether its connection is still alive when another session wants the conversation, which is refused
+ * until it has ended. NULL: nobody, as at the beginning of a session. */
+void conversation_on_wanted(conversation *c, void (*wanted)(void *user), void *user);
+/* Puts a state under a new handle; releases `content`. NULL when memory is out. */
+conversation_state *conversation_keep(conversation *c, json_t *content, uint64_t position);
 /* The newest but `back`; NULL when there is none. */
 conversation_state *conversation_newest(conversation *c, size_t back);
 /* The session is over; for `linger_ms` more the service does not know. */

@@ -1,6 +1,7 @@
 /* Resumption: the state of a conversation given out under handles, and taken up again. A state is made only while
  * nothing is being answered and no call is waited for; so it never holds an answer. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,12 @@ static int64_t unix_ms(const echo *e, uint64_t now_ms) {
 }
 
 /* ---- a state as JSON ---- */
+
+/* From 0 on; a state may come from a file. */
+static int whole(json_t *state, const char *name) {
+  json_int_t value = json_integer_value(pjson_get(state, name));
+  return value < 0 || value > INT_MAX ? 0 : (int)value;
+}
 
 static json_t *samples_json(const buf *sound) {
   json_t *text = pjson_base64(sound->data, sound->size);
@@ -37,14 +44,15 @@ static void turn_read(turn *t, json_t *state) {
   turn_deinit(t);
   if (*pjson_text(state, "text")) turn_add_text(t, pjson_text(state, "text"));
   samples_read(&t->sound, pjson_get(state, "sound"));
-  t->images = (unsigned)pjson_number(state, "images", 0);
+  t->images = (unsigned)whole(state, "images");
   t->result = pjson_true(state, "result");
 }
 
 static json_t *calls_json(const echo *e) {
   json_t *list = json_array();
   for (size_t i = 0; i < ECHO_CALLS_MAX; i++) {
-    const echo_call *call = &e->calls[i];
+    const echo_call *call = &e->calls[(e->calls_made + i) % ECHO_CALLS_MAX]; /* oldest first */
+    if (!*call->id) continue;
     json_array_append_new(list, json_pack("{s:s, s:b, s:b}", "id", call->id, "blocking", call->blocking, "cancelled",
                                           call->cancelled));
   }
@@ -56,7 +64,7 @@ static void calls_read(echo *e, json_t *list) {
   size_t i;
   json_array_foreach(list, i, item) {
     if (i == ECHO_CALLS_MAX) break;
-    echo_call *call = &e->calls[i];
+    echo_call *call = &e->calls[e->calls_made++];
     snprintf(call->id, sizeof call->id, "%s", pjson_text(item, "id"));
     call->blocking = pjson_true(item, "blocking");
     call->cancelled = pjson_true(item, "cancelled");
@@ -74,34 +82,27 @@ static void ear_read(ear *of, json_t *state) {
   samples_read(&of->utterance, pjson_get(state, "utterance"));
   of->speaking = pjson_true(state, "speaking");
   of->floor = pjson_number(state, "floor", of->floor);
-  of->run_ms = (int)pjson_number(state, "run_ms", 0);
-  of->heard = (uint64_t)pjson_number(state, "heard", 0);
+  of->run_ms = whole(state, "run_ms");
+  of->heard = (uint64_t)whole(state, "heard");
 }
 
 static json_t *state_json(const echo *e) {
-  return json_pack("{s:i, s:s?, s:b, s:i, s:I, s:o, s:o, s:o, s:o}", "turns", (int)e->turns, "said", e->said,
-                   "history_given", e->history_given, "images", (int)e->images, "calls_made", (json_int_t)e->calls_made,
+  return json_pack("{s:i, s:s?, s:b, s:i, s:o, s:o, s:o, s:o}", "turns", (int)e->turns, "said", e->said,
+                   "history_given", e->history_given, "images", (int)e->images,
                    "calls", calls_json(e), "gathered", turn_json(&e->gathered), "results", turn_json(&e->results), "ear",
                    ear_json(&e->ear));
 }
 
 static void state_read(echo *e, json_t *state) {
-  e->turns = (unsigned)pjson_number(state, "turns", 0);
+  e->turns = (unsigned)whole(state, "turns");
   mem_free(e->said);
   e->said = mem_strdup(json_string_value(pjson_get(state, "said")));
   e->history_given = pjson_true(state, "history_given");
-  e->images = (unsigned)pjson_number(state, "images", 0);
-  e->calls_made = (size_t)pjson_number(state, "calls_made", 0);
+  e->images = (unsigned)whole(state, "images");
   calls_read(e, pjson_get(state, "calls"));
   turn_read(&e->gathered, pjson_get(state, "gathered"));
   turn_read(&e->results, pjson_get(state, "results"));
   ear_read(&e->ear, pjson_get(state, "ear"));
-}
-
-/* About what a state costs in memory. */
-static size_t state_size(const echo *e) {
-  return 2048 + e->ear.incoming.size + e->ear.utterance.size + e->gathered.text.size + e->gathered.sound.size +
-         e->results.text.size;
 }
 
 /* ---- sessions ---- */
@@ -120,6 +121,7 @@ static int begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]) {
       return 1011;
     }
     e->number = conversation_number(e->conversation);
+    conversation_on_wanted(e->conversation, o->wanted, o->event_user);
   } else if (o->conversations) {
     e->number = conversations_number(o->conversations);
   }
@@ -140,8 +142,11 @@ int echo_resume_begin(echo *e, uint64_t now_ms, char reason[SETUP_REASON_MAX]) {
                                  &e->conversation, &state, reason);
   if (code) return code;
   e->position = e->kept = e->joined = state->position;
-  state_read(e, state->content);
+  json_t *content = json_loads(state->content, 0, NULL);
+  state_read(e, content);
+  json_decref(content);
   e->number = conversation_number(e->conversation);
+  conversation_on_wanted(e->conversation, o->wanted, o->event_user);
   if (state->dies_ms) service_close_at(e->service, now_ms + state->dies_ms, state->dies_code, fault_reason((unsigned)state->dies_code));
   tell(e, SERVICE_RESUMES, NULL);
   return 0;
@@ -237,7 +242,7 @@ static void make_update(echo *e, uint64_t now_ms) {
     if (how == FAULT_UNRESUMABLE || how == FAULT_NO_HANDLE) send_update(e, "", how == FAULT_NO_HANDLE, NULL);
     return;
   }
-  conversation_state *state = conversation_keep(e->conversation, state_json(e), state_size(e), e->position);
+  conversation_state *state = conversation_keep(e->conversation, state_json(e), e->position);
   e->kept = e->position;
   if (!state)
     service_close(e->service, 1011, "Internal error encountered.");

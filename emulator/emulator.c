@@ -36,7 +36,7 @@ struct emulator {
   errand errand;
   genai_status status; /* of the errand */
   genai_error *error;
-  const fault *fault; /* of the errand */
+  fault fault; /* of the errand */
   unsigned number, count;
 };
 
@@ -132,6 +132,7 @@ static genai_status start_conversations(emulator *e, genai_error *error) {
   e->server.conversations = conversations_new(&(conversations_options){
       .seed = o->seed, .lifetime_ms = o->handle_lifetime_ms, .record = o->state ? state_file_record : NULL, .user = &e->state});
   if (!e->server.conversations) return error_memory(error);
+  e->state = (state_file){.log = o->log, .user = o->user};
   return o->state ? state_file_open(&e->state, o->state, e->server.conversations, o->unix_ms(o->user), error) : GENAI_OK;
 }
 
@@ -145,7 +146,8 @@ static genai_status start_scenario(emulator *e, genai_error *error) {
       status = error_set(error, GENAI_ERROR_ARGUMENT, "Fault \"%.60s\": %s", o->faults[i], why.message);
   }
   if (!status && o->chaos) status = scenario_set_chaos(s, o->chaos_seed, o->chaos_every_ms, o->chaos_only, error);
-  return status ? status : ledger_open(&e->server.ledger, o->ledger, o->ledger_line, o->user, error);
+  e->server.ledger = (ledger){.line = o->ledger_line, .log = o->log, .user = o->user};
+  return status ? status : ledger_open(&e->server.ledger, o->ledger, error);
 }
 
 static genai_status start(emulator *e, genai_error *error) {
@@ -202,7 +204,7 @@ static void fault_errand(emulator *e) {
   for (connection *c = e->server.connections, *next; c; c = next) {
     next = connection_next(c);
     if (e->number ? connection_number(c) != e->number : !connection_serves(c)) continue;
-    connection_suffer(c, e->fault);
+    connection_suffer(c, &e->fault);
     e->count++;
   }
 }
@@ -213,7 +215,7 @@ genai_status emulator_fault(emulator *e, unsigned number, const char *text, unsi
   if (suffering) *suffering = 0;
   if (status) return status;
   pthread_mutex_lock(&e->errands);
-  e->fault = &f;
+  e->fault = f;
   e->number = number;
   on_loop(e, fault_errand);
   if (suffering) *suffering = e->count;
@@ -226,7 +228,7 @@ static void add_errand(emulator *e) {
   e->status = s->count < SCENARIO_FAULTS_MAX ? GENAI_OK : GENAI_ERROR_LIMIT;
   if (e->status) return;
   fault *f = &s->faults[s->count++];
-  *f = *e->fault;
+  *f = e->fault;
   if (f->first <= e->server.accepted) f->first = e->server.accepted + 1;
 }
 
@@ -235,7 +237,7 @@ genai_status emulator_add_fault(emulator *e, const char *text, genai_error *erro
   genai_status status = fault_parse(&f, text, error);
   if (status) return status;
   pthread_mutex_lock(&e->errands);
-  e->fault = &f;
+  e->fault = f;
   on_loop(e, add_errand);
   status = e->status;
   pthread_mutex_unlock(&e->errands);

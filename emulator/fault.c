@@ -90,9 +90,7 @@ const char *fault_reason(unsigned code) {
   case 1007: return "Request contains an invalid argument.";
   case 1008: return "Operation is not implemented, or supported, or enabled.";
   case 1011: return "Internal error encountered.";
-  case 1012: return "Service restart.";
   case 1013: return "The service is currently unavailable.";
-  case 1001: return "The server is going away.";
   default: return "";
   }
 }
@@ -238,6 +236,11 @@ static genai_status read_kind(fault *f, json_t *object, genai_error *error) {
   return error_set(error, GENAI_ERROR_ARGUMENT, "There is no fault \"%.40s\". There are %s.", name ? name : "", list);
 }
 
+/* What a close frame may carry (RFC 6455 section 7.4, IANA's registry). */
+static bool may_close_with(unsigned code) {
+  return code <= 1003 || (code >= 1007 && code <= 1014) || code >= 3000;
+}
+
 /* What a fault needs beside single values. */
 static genai_status check(const fault *f, genai_error *error) {
   const char *name = fault_name(f);
@@ -249,7 +252,7 @@ static genai_status check(const fault *f, genai_error *error) {
     return error_set(error, GENAI_ERROR_ARGUMENT, "%s needs a session; the phase upgrade comes before it.", name);
   if (f->phase == FAULT_UPGRADE && (f->turn || f->messages || f->bytes))
     return error_set(error, GENAI_ERROR_ARGUMENT, "In the phase upgrade there are no turns, messages or bytes to wait for.");
-  if (f->kind == FAULT_CLOSE && (f->code == 1004 || f->code == 1005 || f->code == 1006 || (f->code >= 1015 && f->code < 3000)))
+  if (f->code && !may_close_with(f->code))
     return error_set(error, GENAI_ERROR_ARGUMENT, "A close frame cannot carry %u. For 1006, a lost connection, use drop.", f->code);
   if (f->kind == FAULT_SEND && !*f->text)
     return error_set(error, GENAI_ERROR_ARGUMENT, "send needs the message: text=JSON.");

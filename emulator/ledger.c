@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "emulator/file.h"
 #include "emulator/pjson.h"
 
 enum { HEAD_BYTES = 16, KIND_MAX = 80 };
 
-genai_status ledger_open(ledger *l, const char *path, void (*line)(void *user, const char *line), void *user, genai_error *error) {
-  *l = (ledger){.line = line, .user = user};
+genai_status ledger_open(ledger *l, const char *path, genai_error *error) {
   if (!path) return GENAI_OK;
   l->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (l->fd >= 0) return GENAI_OK;
@@ -28,24 +28,13 @@ void ledger_close(ledger *l) {
 
 bool ledger_wanted(const ledger *l) { return l->fd > 0 || l->line; }
 
-static void write_line(ledger *l, const char *text, size_t size) {
-  while (size && !l->failed) {
-    ssize_t written = write(l->fd, text, size);
-    if (written < 0 && errno == EINTR) continue;
-    l->failed = written <= 0;
-    text += written > 0 ? written : 0;
-    size -= written > 0 ? (size_t)written : 0;
-  }
-}
-
 /* Takes over `record`. */
 static void put(ledger *l, json_t *record) {
-  char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
-  size_t size = text ? strlen(text) : 0;
-  if (text && l->line) l->line(l->user, text);
-  if (text && l->fd > 0) {
-    text[size] = '\n'; /* in the place of the NUL: the line leaves in one piece */
-    write_line(l, text, size + 1);
+  char *text = l->line && record ? json_dumps(record, JSON_COMPACT) : NULL;
+  if (text) l->line(l->user, text);
+  if (record && l->fd > 0 && !l->failed) {
+    l->failed = !file_write_line(l->fd, record, NULL);
+    if (l->failed && l->log) l->log(l->user, "The ledger could not be written; it ends here.");
   }
   free(text);
   json_decref(record);
@@ -76,7 +65,9 @@ static json_t *text_of_turns(json_t *turns) {
   size_t i, k;
   buf_init(&text, SERVICE_MESSAGE_MAX);
   json_array_foreach(turns, i, content) {
-    json_array_foreach(pjson_get(content, "parts"), k, part) buf_text(&text, pjson_text(part, "text"));
+    json_array_foreach(pjson_get(content, "parts"), k, part) {
+      buf_text(&text, pjson_text(part, "text"));
+    }
   }
   json_t *value = json_string(text.size ? buf_cstr(&text) : "");
   buf_deinit(&text);
@@ -86,7 +77,9 @@ static json_t *text_of_turns(json_t *turns) {
 static json_t *ids_of(json_t *responses) {
   json_t *ids = json_array(), *response;
   size_t i;
-  json_array_foreach(responses, i, response) json_array_append_new(ids, json_string(pjson_text(response, "id")));
+  json_array_foreach(responses, i, response) {
+    json_array_append_new(ids, json_string(pjson_text(response, "id")));
+  }
   return ids;
 }
 

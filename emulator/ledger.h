@@ -9,12 +9,13 @@
 typedef struct ledger {
   int fd; /* 0 or less: no file */
   void (*line)(void *user, const char *line); /* NULL: nobody */
-  void *user;
+  void (*log)(void *user, const char *line);  /* is told when the file cannot be written any more; NULL: nobody */
+  void *user;                                 /* of both */
   bool failed; /* a line could not be written; nothing follows it in the file */
 } ledger;
 
-/* Appends to the file; path and line may be NULL. */
-genai_status ledger_open(ledger *l, const char *path, void (*line)(void *user, const char *line), void *user, genai_error *error);
+/* Opens the file to append to it; NULL: none. The callbacks are set already. */
+genai_status ledger_open(ledger *l, const char *path, genai_error *error);
 void ledger_close(ledger *l); /* takes zeros */
 bool ledger_wanted(const ledger *l);
 void ledger_event(ledger *l, unsigned connection, const service_event *event);

@@ -1,6 +1,5 @@
 #include "emulator/recording.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "emulator/file.h"
 
 static genai_status malformed(size_t at, const char *what, genai_error *error) {
   return error_set(error, GENAI_ERROR_ARGUMENT, "Not a recorded session: at byte %zu %s.", at, what);
@@ -68,24 +68,8 @@ genai_status recording_load(recording *r, const char *path, genai_error *error) 
   *r = (recording){0};
   buf text;
   buf_init(&text, RECORDING_BYTES_MAX);
-  genai_status status = GENAI_OK;
-  FILE *file = fopen(path, "rb");
-  int code = errno;
-  for (size_t got = 1; file && got && !text.failed;) {
-    uint8_t *room = buf_room(&text, 65536);
-    got = room ? fread(room, 1, 65536, file) : 0;
-    buf_commit(&text, got);
-  }
-  if (!file || ferror(file)) {
-    status = error_set(error, GENAI_ERROR_SYSTEM, "%s could not be read: %s.", path, strerror(file ? errno : code));
-    if (error) error->os_error = code;
-  } else if (text.failed) {
-    status = error_set(error, GENAI_ERROR_LIMIT, "%s could not be kept in memory; at most %d bytes are read.", path,
-                       RECORDING_BYTES_MAX);
-  } else {
-    status = recording_parse(r, (const char *)text.data, text.size, error);
-  }
-  if (file) fclose(file);
+  genai_status status = file_read(&text, path, error);
+  if (!status) status = recording_parse(r, (const char *)text.data, text.size, error);
   buf_deinit(&text);
   return status;
 }

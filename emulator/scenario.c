@@ -1,12 +1,11 @@
 #include "emulator/scenario.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "emulator/file.h"
 
 enum { CHAOS_MS = 5000 };
 
@@ -121,21 +120,9 @@ genai_status scenario_load(scenario *s, const char *path, genai_error *error) {
   buf text;
   genai_error why = {0};
   buf_init(&text, SCENARIO_BYTES_MAX);
-  FILE *file = fopen(path, "rb");
-  int code = errno;
-  for (size_t got = 1; file && got && !text.failed;) {
-    uint8_t *room = buf_room(&text, 4096);
-    got = room ? fread(room, 1, 4096, file) : 0;
-    buf_commit(&text, got);
-  }
-  genai_status status = GENAI_OK;
-  if (!file || ferror(file))
-    status = error_set(error, GENAI_ERROR_SYSTEM, "%s could not be read: %s.", path, strerror(file ? errno : code));
-  else if (text.failed)
-    status = error_set(error, GENAI_ERROR_LIMIT, "%s is longer than %d bytes.", path, SCENARIO_BYTES_MAX);
-  else if (scenario_parse(s, (const char *)text.data, text.size, &why))
+  genai_status status = file_read(&text, path, error);
+  if (!status && scenario_parse(s, (const char *)text.data, text.size, &why))
     status = error_set(error, why.status, "%s: %s", path, why.message);
-  if (file) fclose(file);
   buf_deinit(&text);
   return status;
 }

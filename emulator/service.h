@@ -54,7 +54,8 @@ typedef struct service_options {
   int index_first;              /* of the first client message after the setup; 1 as the service does */
   json_t *answers;              /* of a scenario, or NULL; outlives the service */
   void (*event)(void *user, const service_event *event); /* NULL: nobody wants to know */
-  void *event_user;
+  void (*wanted)(void *user); /* another session asks for the conversation: is this connection alive? NULL: it is */
+  void *event_user;           /* of event and wanted */
   uint64_t expires_ms;        /* when the session's credential ends, and the session with it; 0: never */
   /* Judges a live session's setup before it is read, and may change it: 0, or the code and reason with which the
    * session is closed. NULL: all may come in. */

@@ -9,19 +9,9 @@
 
 #include "base/error.h"
 #include "emulator/cert.h"
+#include "emulator/file.h"
 
 enum { SLACK = 4 << 20, TEXT_MAX = 1 << 30 };
-
-static bool write_all(int fd, const char *text, size_t size) {
-  while (size) {
-    ssize_t written = write(fd, text, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text += written;
-    size -= (size_t)written;
-  }
-  return true;
-}
 
 /* ---- replacing ---- */
 
@@ -58,12 +48,8 @@ void state_file_record(void *user, json_t *record) {
     replace(f, NULL); /* with this change in it, for it is made already */
     return;
   }
-  char *text = json_dumps(record, JSON_COMPACT);
-  size_t size = text ? strlen(text) : 0;
-  if (text) text[size++] = '\n'; /* in the place of the NUL: the line leaves in one piece */
-  f->failed = !text || !write_all(f->fd, text, size);
-  f->size += size;
-  free(text);
+  f->failed = !file_write_line(f->fd, record, &f->size);
+  if (f->failed && f->log) f->log(f->user, "The state file could not be written; the next change tries again.");
 }
 
 /* ---- the start ---- */
@@ -80,7 +66,9 @@ static void restore(FILE *file, conversations *all, int64_t now_ms) {
 }
 
 genai_status state_file_open(state_file *f, const char *path, conversations *all, int64_t now_ms, genai_error *error) {
-  *f = (state_file){.path = path, .all = all, .fd = -1};
+  f->path = path;
+  f->all = all;
+  f->fd = -1;
   FILE *file = fopen(path, "r");
   if (!file && errno != ENOENT)
     return error_set(error, GENAI_ERROR_SYSTEM, "%s could not be read: %s.", path, strerror(errno));

@@ -12,9 +12,11 @@ typedef struct state_file {
   int fd;
   size_t size, compact_size; /* of the file, and when it was last replaced */
   bool failed;               /* something could not be written; the next change replaces the file */
+  void (*log)(void *user, const char *line); /* is told of that; NULL: nobody */
+  void *user;
 } state_file;
 
-/* Restores what the file has, if it is there; a last line that is not whole does not count. */
+/* The log is set already. Restores what the file has, if it is there; a last line that is not whole does not count. */
 genai_status state_file_open(state_file *f, const char *path, conversations *all, int64_t now_ms, genai_error *error);
 void state_file_record(void *state_file, json_t *record); /* one for conversations_options */
 void state_file_close(state_file *f);                     /* takes zeros */

@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  const credential_rules rules = {.loopback = true};
+  const credential_rules rules = {.loopback = true, .executables = true};
   char *text = malloc(size + 1), *token;
   genai_error error = {0};
   credential c;
@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   text[size] = '\0';
   if (credential_read(&c, text, "The file", &rules, &error) == GENAI_OK) {
     if (c.kind != CREDENTIAL_SERVICE_ACCOUNT && c.kind != CREDENTIAL_USER && c.kind != CREDENTIAL_EXTERNAL) abort();
-    if (!c.token_url || (c.kind == CREDENTIAL_EXTERNAL && !c.subject_file && !c.subject_url)) abort();
+    bool sourced = c.subject_file || c.subject_url || c.subject_command || c.aws_verify_url;
+    if (!c.token_url || (c.kind == CREDENTIAL_EXTERNAL && !sourced)) abort();
     credential_deinit(&c);
   } else if (!error.message[0]) {
     abort();

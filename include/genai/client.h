@@ -30,7 +30,7 @@ typedef struct genai_client_options {
   genai_backend backend;       /* unspecified: GOOGLE_GENAI_USE_ENTERPRISE, else GOOGLE_GENAI_USE_VERTEXAI (true or 1: Vertex) */
   const char *api_key;         /* NULL: GOOGLE_API_KEY, else GEMINI_API_KEY; trimmed. An ephemeral token ("auth_tokens/…") too;
                                   on Vertex the key of express mode */
-  const char *project;         /* Vertex; NULL: GOOGLE_CLOUD_PROJECT, else the credentials' own project */
+  const char *project;         /* Vertex; NULL: GOOGLE_CLOUD_PROJECT, else that of the credentials or the machine */
   const char *location;        /* Vertex; NULL: GOOGLE_CLOUD_LOCATION, else GOOGLE_CLOUD_REGION, else "global" */
   /* Vertex: at most one of the next four. Without any: Application Default Credentials. */
   const char *credentials_file; /* a JSON file: service account, authorized user, external account, impersonation */
@@ -73,8 +73,9 @@ typedef struct genai_client_options {
   genai_log_level log_level;   /* default GENAI_LOG_WARNING */
 } genai_client_options;
 
-/* Makes a client and starts its I/O thread; makes no connection. options may be NULL.
- * Errors: GENAI_ERROR_CREDENTIALS (no key anywhere), GENAI_ERROR_INSECURE, GENAI_ERROR_ARGUMENT, GENAI_ERROR_SYSTEM,
+/* Makes a client and starts its I/O thread; makes no connection, but for this: on Vertex, when nothing else names the project and no
+ * credentials were found, the machine's metadata server is asked for it, for at most three seconds. options may be NULL.
+ * Errors: GENAI_ERROR_CREDENTIALS (no key anywhere, no project), GENAI_ERROR_INSECURE, GENAI_ERROR_ARGUMENT, GENAI_ERROR_SYSTEM,
  * GENAI_ERROR_MEMORY. On failure *client is NULL. */
 GENAI_API GENAI_MUST_USE genai_status genai_client_new(genai_client **client, const genai_client_options *options,
                                                        genai_error *error);

@@ -169,7 +169,8 @@ genai_status credential_read(credential *c, const char *json, const char *source
 void credential_deinit(credential *c) {
   char *const open[] = {c->source, c->project, c->quota_project, c->token_url, c->email, c->key_id, c->client_id, c->audience,
                         c->subject_type, c->user_project, c->subject_file, c->subject_url, c->subject_command, c->subject_output,
-                        c->subject_field, c->impersonate_url, c->delegates};
+                        c->subject_field, c->impersonate_url, c->delegates, c->aws_verify_url,
+                        c->aws_region_url, c->aws_keys_url, c->aws_session_url};
   for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) mem_free(open[i]);
   secret_free(c->client_secret);
   secret_free(c->refresh_token);

@@ -26,6 +26,8 @@ typedef struct credential {
   char *subject_file, *subject_url, *subject_command; /* where its token is had: one of them */
   char *subject_output;       /* where the command keeps its tokens; or NULL */
   unsigned subject_timeout_ms; /* of the command */
+  char *aws_verify_url;       /* signed for the token; then these are of the machine's metadata server, or NULL */
+  char *aws_region_url, *aws_keys_url, *aws_session_url;
   char *subject_field;        /* of a JSON text; NULL: the text is the token */
   genai_string_pair *subject_headers;
   size_t subject_header_count;
@@ -59,6 +61,8 @@ genai_status credential_check_url(const char *url, const char *what, const char 
                                   genai_error *error);
 /* Whether a token of somebody else may be fetched from there: https, or http on this machine or its metadata address. */
 genai_status credential_check_subject_url(const char *url, const char *source, genai_error *error);
+/* Whether that is a metadata server of AWS's machines. */
+genai_status credential_check_aws_url(const char *url, const char *source, const credential_rules *rules, genai_error *error);
 
 /* Overwrites a text before it frees it. Takes NULL. */
 void secret_free(char *text);

@@ -69,12 +69,29 @@ static genai_status read_executable(credential *c, const char *json, const crede
   return GENAI_OK;
 }
 
+static genai_status read_aws_url(char **url, const credential *c, const char *json, const char *path, const credential_rules *rules,
+                                 genai_error *error) {
+  genai_status status = credential_text(url, json, path, c->source, error);
+  return status == GENAI_OK && *url ? credential_check_aws_url(*url, c->source, rules, error) : status;
+}
+
+static genai_status read_aws(credential *c, const char *json, const credential_rules *rules, genai_error *error) {
+  char *id = NULL;
+  genai_status status = credential_need(&id, json, "credential_source.environment_id", c->source, error);
+  if (status == GENAI_OK && strcmp(id, "aws1") != 0)
+    status = error_set(error, GENAI_ERROR_CREDENTIALS, "%s has the unknown environment_id \"%.60s\"; aws1 is known.", c->source, id);
+  mem_free(id);
+  if (status == GENAI_OK)
+    status = credential_need(&c->aws_verify_url, json, "credential_source.regional_cred_verification_url", c->source, error);
+  if (status == GENAI_OK) status = read_aws_url(&c->aws_region_url, c, json, "credential_source.region_url", rules, error);
+  if (status == GENAI_OK) status = read_aws_url(&c->aws_keys_url, c, json, "credential_source.url", rules, error);
+  return status == GENAI_OK ? read_aws_url(&c->aws_session_url, c, json, "credential_source.imdsv2_session_token_url", rules, error) : status;
+}
+
 genai_status credential_read_external(credential *c, const char *json, const credential_rules *rules, genai_error *error) {
   const char *text;
   size_t size;
-  if (genai_json_get(json, "credential_source.environment_id", &text, &size))
-    return error_set(error, GENAI_ERROR_CREDENTIALS,
-                     "%s takes its token from AWS, whose signed requests are not supported; give genai_client_options.token.", c->source);
+  if (genai_json_get(json, "credential_source.environment_id", &text, &size)) return read_aws(c, json, rules, error);
   genai_status status = credential_text(&c->subject_file, json, "credential_source.file", c->source, error);
   if (status == GENAI_OK) status = credential_text(&c->subject_url, json, "credential_source.url", c->source, error);
   if (status != GENAI_OK) return status;

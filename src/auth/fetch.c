@@ -1,4 +1,4 @@
-#include "auth/fetch.h"
+#include "auth/fetch_private.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -6,36 +6,27 @@
 #include <time.h>
 
 #include "auth/answer.h"
-#include "auth/executable.h"
 #include "auth/form.h"
 #include "auth/jwt.h"
 #include "auth/sources.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "genai/json.h"
-#include "net/request.h"
 #include "wire/base64.h"
 #include "wire/writer.h"
 
-enum { BODY_MAX = 512 * 1024, ANSWER_MAX = 64 * 1024, PEER_MAX = 320, LIFETIME_S = 3600, BASIC_MAX = 4096 };
+enum { BODY_MAX = 512 * 1024, ANSWER_MAX = 64 * 1024, LIFETIME_S = 3600, BASIC_MAX = 4096 };
 
 static const char SCOPE[] = "https://www.googleapis.com/auth/cloud-platform";
 static const char METADATA_PATH[] = "/computeMetadata/v1/instance/service-accounts/default/token?scopes="
                                     "https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcloud-platform";
 
-struct fetch {
-  fetch_params params;
-  fetch_done done;
-  void *user;
-  net_request *request;
-  executable *executable;
-  void (*answered)(fetch *f, int status, const char *body); /* what the answer under way is */
-  char peer[PEER_MAX]; /* for sentences: "oauth2.googleapis.com" */
-};
-
 static void release(fetch *f) {
   net_request_abort(f->request);
   executable_abort(f->executable);
+  aws_keys_deinit(&f->aws);
+  secret_free(f->aws_session);
+  mem_free(f->aws_role);
   mem_free(f);
 }
 
@@ -48,7 +39,7 @@ static void end(fetch *f, const genai_error *error, const char *token, int64_t l
   release(f);
 }
 
-static void fail(fetch *f, const genai_error *error) { end(f, error, NULL, 0); }
+void fetch_fail(fetch *f, const genai_error *error) { end(f, error, NULL, 0); }
 
 static void secret_deinit(buf *b) {
   if (b->data) OPENSSL_cleanse(b->data, b->capacity);
@@ -74,18 +65,19 @@ static void on_answer(void *user, const genai_error *error, int status, const ch
     error_set(&said, error->status, "No access token could be had from %s: ", f->peer);
   said.os_error = error->os_error;
   error_append(&said, "%s", error->message);
-  fail(f, &said);
+  fetch_fail(f, &said);
 }
 
 /* The machine's own metadata address is never asked through a proxy. */
 static genai_status choose_proxy(net_proxy *proxy, const fetch *f, const net_url *u, genai_error *error) {
   *proxy = (net_proxy){.kind = NET_PROXY_NONE};
-  if (f->params.credential->kind == CREDENTIAL_METADATA || !strcmp(u->host, "169.254.169.254")) return GENAI_OK;
+  if (f->params.credential->kind == CREDENTIAL_METADATA || !strcmp(u->host, "169.254.169.254") ||
+      !strcmp(u->host, "fd00:ec2::254")) return GENAI_OK;
   return net_proxy_choose(proxy, f->params.proxy, f->params.no_proxy, f->params.environment, u->host, u->port, u->tls, error);
 }
 
-static genai_status send(fetch *f, const char *method, const char *url, const genai_string_pair *headers, size_t count, buf *body,
-                         void (*answered)(fetch *, int, const char *), genai_error *error) {
+genai_status fetch_send(fetch *f, const char *method, const char *url, const genai_string_pair *headers, size_t count, buf *body,
+                        void (*answered)(fetch *, int, const char *), genai_error *error) {
   net_url u;
   net_proxy proxy;
   buf target;
@@ -116,7 +108,7 @@ static genai_status send(fetch *f, const char *method, const char *url, const ge
 static genai_status send_form(fetch *f, const char *url, const char *authorization, buf *body,
                               void (*answered)(fetch *, int, const char *), genai_error *error) {
   const genai_string_pair headers[] = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Authorization", authorization}};
-  return send(f, "POST", url, headers, authorization ? 2 : 1, body, answered, error);
+  return fetch_send(f, "POST", url, headers, authorization ? 2 : 1, body, answered, error);
 }
 
 /* ---- impersonation: the token at hand is exchanged for that of a service account ---- */
@@ -134,7 +126,7 @@ static void on_impersonated(fetch *f, int status, const char *body) {
   if (status == 403)
     error_append(&error, " The account needs the role roles/iam.serviceAccountTokenCreator on the service account that it is to "
                  "impersonate.");
-  fail(f, &error);
+  fetch_fail(f, &error);
 }
 
 static genai_status impersonate(fetch *f, const char *token, genai_error *error) {
@@ -147,7 +139,7 @@ static genai_status impersonate(fetch *f, const char *token, genai_error *error)
              (long long)c->impersonate_lifetime_s);
   const char *authorization = buf_cstr(&bearer);
   const genai_string_pair headers[] = {{"Content-Type", "application/json"}, {"Authorization", authorization}};
-  genai_status status = authorization ? send(f, "POST", c->impersonate_url, headers, 2, &body, on_impersonated, error)
+  genai_status status = authorization ? fetch_send(f, "POST", c->impersonate_url, headers, 2, &body, on_impersonated, error)
                                       : error_memory(error);
   secret_deinit(&bearer);
   buf_deinit(&body);
@@ -185,7 +177,7 @@ static void on_token(fetch *f, int http_status, const char *body) {
   if (status == GENAI_OK)
     end(f, &error, token, lifetime_s);
   else
-    fail(f, &error);
+    fetch_fail(f, &error);
 done:
   secret_free(token);
 }
@@ -196,7 +188,7 @@ static genai_status ask_metadata(fetch *f, genai_error *error) {
   buf_init(&url, BODY_MAX);
   buf_format(&url, "http://%s%s", f->params.metadata_host, METADATA_PATH);
   const char *text = buf_cstr(&url);
-  genai_status status = text ? send(f, "GET", text, headers, 1, NULL, on_token, error) : error_memory(error);
+  genai_status status = text ? fetch_send(f, "GET", text, headers, 1, NULL, on_token, error) : error_memory(error);
   buf_deinit(&url);
   return status;
 }
@@ -265,7 +257,7 @@ static bool basic(char out[BASIC_MAX], const credential *c) {
   return fine;
 }
 
-static genai_status exchange(fetch *f, const char *subject, genai_error *error) {
+genai_status fetch_exchange(fetch *f, const char *subject, genai_error *error) {
   const credential *c = f->params.credential;
   char client[BASIC_MAX];
   buf body;
@@ -297,7 +289,7 @@ static genai_status use_subject(fetch *f, const char *text, genai_error *error) 
     subject = mem_strndup(text, size);
     if (!subject) return error_memory(error);
   }
-  genai_status status = subject && *subject ? exchange(f, subject, error)
+  genai_status status = subject && *subject ? fetch_exchange(f, subject, error)
                         : error_set(error, GENAI_ERROR_CREDENTIALS, "%s leads to a text without a token%s%s.", c->source,
                                     c->subject_field ? " in the member " : "", c->subject_field ? c->subject_field : "");
   secret_free(subject);
@@ -308,7 +300,7 @@ static void on_subject(fetch *f, int http_status, const char *body) {
   genai_error error = {0};
   genai_status status = answer_check(f->peer, http_status, body, &error);
   if (status == GENAI_OK) status = use_subject(f, body, &error);
-  if (status != GENAI_OK) fail(f, &error);
+  if (status != GENAI_OK) fetch_fail(f, &error);
 }
 
 static void on_executed(void *user, const genai_error *why, const char *text) {
@@ -318,9 +310,9 @@ static void on_executed(void *user, const genai_error *why, const char *text) {
   f->executable = NULL;
   genai_status status = error.status;
   if (status == GENAI_OK) status = executable_token(&subject, f->params.credential, text, f->params.now_s, &error);
-  if (status == GENAI_OK) status = exchange(f, subject, &error);
+  if (status == GENAI_OK) status = fetch_exchange(f, subject, &error);
   secret_free(subject);
-  if (status != GENAI_OK) fail(f, &error);
+  if (status != GENAI_OK) fetch_fail(f, &error);
 }
 
 /* What it left in its file last time, if that still holds; else it is run. */
@@ -329,7 +321,8 @@ static genai_status ask_executable(fetch *f, genai_error *error) {
   char *text = NULL, *subject = NULL;
   bool kept = c->subject_output && source_read_file(&text, c->subject_output, "", NULL, NULL) == GENAI_OK &&
               executable_token(&subject, c, text, f->params.now_s, NULL) == GENAI_OK;
-  genai_status status = kept ? exchange(f, subject, error) : executable_start(&f->executable, f->params.loop, c, on_executed, f, error);
+  genai_status status = kept ? fetch_exchange(f, subject, error)
+                             : executable_start(&f->executable, f->params.loop, c, on_executed, f, error);
   secret_free(text);
   secret_free(subject);
   return status;
@@ -339,7 +332,8 @@ static genai_status ask_external(fetch *f, genai_error *error) {
   const credential *c = f->params.credential;
   char *text;
   if (c->subject_command) return ask_executable(f, error);
-  if (!c->subject_file) return send(f, "GET", c->subject_url, c->subject_headers, c->subject_header_count, NULL, on_subject, error);
+  if (c->aws_verify_url) return fetch_ask_aws(f, error);
+  if (!c->subject_file) return fetch_send(f, "GET", c->subject_url, c->subject_headers, c->subject_header_count, NULL, on_subject, error);
   genai_status status = source_read_file(&text, c->subject_file, "The external account's token file", NULL, error);
   if (status == GENAI_OK) status = use_subject(f, text, error);
   secret_free(text);

@@ -6,5 +6,7 @@
 
 /* Appends "name=value", with '&' before it unless it is the first. */
 void form_add(buf *b, const char *name, const char *value);
+/* Appends a text, percent-encoded. */
+void form_value(buf *b, const char *value);
 
 #endif

@@ -43,3 +43,11 @@ genai_status credential_check_subject_url(const char *url, const char *source, g
                    "%s fetches its token from %s in the clear; only https, this machine and its metadata address are accepted.",
                    source, u.host);
 }
+
+genai_status credential_check_aws_url(const char *url, const char *source, const credential_rules *rules, genai_error *error) {
+  net_url u;
+  genai_status status = parse(&u, url, "URL of a metadata server", source, error);
+  if (status != GENAI_OK || (rules->loopback && net_host_is_loopback(u.host))) return status;
+  if (!strcmp(u.host, "169.254.169.254") || !strcmp(u.host, "fd00:ec2::254")) return GENAI_OK;
+  return error_set(error, GENAI_ERROR_CREDENTIALS, "%s asks %s for keys, which is no metadata server of AWS.", source, u.host);
+}

@@ -18,19 +18,42 @@ static genai_status refused(const tunnel *t, genai_error *error, const char *wha
 
 /* ---- CONNECT ---- */
 
+enum { BASIC_MAX = 16 + LOGIN_MAX / 3 * 4 + 8 };
+
+/* RFC 7617 section 2. */
+static void write_basic(const net_proxy *proxy, char value[BASIC_MAX]) {
+  char login[LOGIN_MAX];
+  int size = snprintf(login, sizeof login, "%s:%s", proxy->user, proxy->password);
+  memcpy(value, "Basic ", 6);
+  EVP_EncodeBlock((unsigned char *)value + 6, (const unsigned char *)login, size);
+  OPENSSL_cleanse(login, sizeof login);
+}
+
 static genai_status say_connect(tunnel *t, genai_error *error) {
-  char target[300], login[LOGIN_MAX], value[16 + LOGIN_MAX / 3 * 4 + 8] = "Basic ";
+  char target[300], value[BASIC_MAX] = "";
   bool ip6 = strchr(t->host, ':') != NULL;
   snprintf(target, sizeof target, "%s%s%s:%d", ip6 ? "[" : "", t->host, ip6 ? "]" : "", t->port);
   const genai_string_pair fields[] = {{"Host", target}, {"Proxy-Authorization", value}};
-  if (t->proxy->login) {
-    int size = snprintf(login, sizeof login, "%s:%s", t->proxy->user, t->proxy->password);
-    EVP_EncodeBlock((unsigned char *)value + 6, (const unsigned char *)login, size);
-  }
+  if (t->proxy->login) write_basic(t->proxy, value);
   genai_status status = http_request_write(&t->out, "CONNECT", target, fields, t->proxy->login ? 2 : 1, error);
-  OPENSSL_cleanse(login, sizeof login);
   OPENSSL_cleanse(value, sizeof value);
   return status;
+}
+
+static bool holds(http_slice text, const char *part) {
+  size_t size = strlen(part);
+  for (size_t i = 0; size && i + size <= text.size; i++)
+    if (!memcmp(text.data + i, part, size)) return true;
+  return false;
+}
+
+/* How much of the proxy's own words is quoted: none, when it says the password back. */
+static int quotable(const net_proxy *proxy, http_slice reason) {
+  char value[BASIC_MAX] = "";
+  if (proxy->login) write_basic(proxy, value);
+  bool secret = proxy->login && (holds(reason, proxy->password) || holds(reason, value + 6));
+  OPENSSL_cleanse(value, sizeof value);
+  return secret ? 0 : reason.size > 100 ? 100 : (int)reason.size;
 }
 
 static genai_status take_connect(tunnel *t, genai_error *error) {
@@ -44,8 +67,8 @@ static genai_status take_connect(tunnel *t, genai_error *error) {
     return head.size == t->in.size ? GENAI_OK : refused(t, error, "it sent more than its answer.");
   const char *advice = head.status != 407 ? "" : t->proxy->login ? " It did not accept the user and password of the proxy setting."
                                                                  : " Give its user and password in the proxy setting.";
-  snprintf(what, sizeof what, "it answered %d %.*s.%s", head.status, head.reason.size > 100 ? 100 : (int)head.reason.size,
-           head.reason.size ? head.reason.data : "", advice);
+  int size = quotable(t->proxy, head.reason);
+  snprintf(what, sizeof what, "it answered %d%s%.*s.%s", head.status, size ? " " : "", size, size ? head.reason.data : "", advice);
   status = refused(t, error, what);
   if (error) error->http_status = head.status;
   return status;

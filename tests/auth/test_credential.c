@@ -100,7 +100,7 @@ static void faults(void **state) {
       {USER_WITH("\"token_uri\":\"https://t.my.cloud/\",\"universe_domain\":\"my.cloud\""), "would send its secret"},
       {EXTERNAL_WITH("{}"), "no file, url or executable"},
       {EXTERNAL_WITH("{\"executable\":{\"command\":\"/bin/x\"}}"), "names a program to run for its token. If you trust the file"},
-      {EXTERNAL_WITH("{\"environment_id\":\"aws1\",\"url\":\"http://169.254.169.254/\"}"), "AWS"},
+      {EXTERNAL_WITH("{\"environment_id\":\"aws1\",\"url\":\"http://169.254.169.254/\"}"), "has no \"credential_source.regional_cred_verification_url\""},
       {EXTERNAL_WITH("{\"url\":\"http://evil.example/\"}"), "in the clear"},
       {EXTERNAL_WITH("{\"file\":\"f\",\"format\":{\"type\":\"xml\"}}"), "unknown credential_source.format.type \"xml\""},
       {EXTERNAL_WITH("{\"file\":\"f\",\"format\":{\"type\":\"json\"}}"), "has no \"credential_source.format.subject_token_field_name\""},

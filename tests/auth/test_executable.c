@@ -125,7 +125,9 @@ static void failures(void **state) {
   start_server();
   assert_int_equal(start_with("\"command\":\"/no/such/program\""), GENAI_OK);
   provider_get(&p, &a);
-  assert_non_null(strstr(a.error.message, "could not be run. \"/no/such/program\" could not be started"));
+  bool told = strstr(a.error.message, "could not be run. \"/no/such/program\" could not be started") ||
+              strstr(a.error.message, "failed with status 127."); /* valgrind's fork cannot tell more */
+  if (!told) fail_msg("%s", a.error.message);
   stop();
   start_server();
   assert_int_equal(start_with("\"command\":\" \""), GENAI_OK);

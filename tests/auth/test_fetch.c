@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -299,6 +300,67 @@ static void skewed_clock(void **state) {
   token_server_stop(&s);
 }
 
+/* Google's own judgement of an assertion, by a clock that is not ours: at most an hour long, five minutes of difference. */
+typedef struct judge_clock {
+  int64_t now_s;
+  atomic_int asked;
+} judge_clock;
+
+static void judge_assertion(peer_io *io, void *argument) {
+  judge_clock *c = argument;
+  token_server heard = {0};
+  char header[SERVER_TEXT_MAX], claims[SERVER_TEXT_MAX], answer[512];
+  int64_t issued = 0, expires = 0;
+  if (!peer_read_head(io, heard.heard[0], SERVER_TEXT_MAX)) return;
+  const char *length = strstr(heard.heard[0], "Content-Length: ");
+  size_t at = strlen(heard.heard[0]), size = length ? (size_t)atoi(length + 16) : 0;
+  if (at + size >= SERVER_TEXT_MAX || !peer_read(io, heard.heard[0] + at, size)) return;
+  atomic_fetch_add(&c->asked, 1);
+  const char *assertion = token_server_form(&heard, 0, "assertion");
+  bool good = assertion && keys_verify(assertion, header, claims, sizeof header) && genai_json_get_int64(claims, "iat", &issued) &&
+              genai_json_get_int64(claims, "exp", &expires);
+  good = good && expires - issued <= 3600 && issued <= c->now_s + 300 && expires >= c->now_s;
+  const char *body = good ? TOKEN : "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT: reasonable timeframe.\"}";
+  snprintf(answer, sizeof answer, "HTTP/1.1 %s\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: %zu\r\n\r\n%s",
+           good ? "200 OK" : "400 Bad Request", strlen(body), body);
+  peer_text(io, answer);
+}
+
+/* The token endpoint's clock and ours apart. */
+static void clocks_apart(void **state) {
+  (void)state;
+  static const struct { int64_t ahead_s; bool good; } rows[] = {{0, true}, {299, true}, {-3500, true}, {600, false}, {-7200, false}};
+  judge_clock clock = {.now_s = 1700000000};
+  char file[8192], url[64];
+  provider p;
+  asker a;
+  peer *judge = peer_new(judge_assertion, &clock, NULL);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/token", peer_port(judge));
+  keys_service_account(file, sizeof file, url);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    assert_int_equal(provider_start(&p, &(auth_options){.credentials_json = file}), GENAI_OK);
+    atomic_store(&p.wall_s, clock.now_s + rows[i].ahead_s);
+    atomic_store(&clock.asked, 0);
+    assert_string_equal(provider_get(&p, &a), rows[i].good ? "Bearer tok-1" : "");
+    if (!rows[i].good) {
+      assert_int_equal(a.error.http_status, 400);
+      assert_non_null(strstr(a.error.message, "is this machine's clock right? It says 2023-11-14T"));
+    }
+    /* Set right, by whatever sets clocks: the next attempt has it. */
+    atomic_store(&p.wall_s, clock.now_s);
+    atomic_fetch_add(&p.now_ms, 1000);
+    assert_string_equal(provider_get(&p, &a), "Bearer tok-1");
+    assert_int_equal(atomic_load(&clock.asked), rows[i].good ? 1 : 2);
+    /* How long a token holds is neither clock's: it counts from its receipt, whatever Date said. */
+    atomic_fetch_add(&p.now_ms, 3200 * 1000);
+    atomic_store(&p.wall_s, 0);
+    assert_string_equal(provider_get(&p, &a), "Bearer tok-1");
+    assert_int_equal(atomic_load(&clock.asked), rows[i].good ? 1 : 2);
+    provider_stop(&p);
+  }
+  peer_free(judge);
+}
+
 static void no_endpoint(void **state) {
   (void)state;
   token_server s;
@@ -327,6 +389,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(service_account), cmocka_unit_test(user),    cmocka_unit_test(metadata),     cmocka_unit_test(external),
       cmocka_unit_test(external_from_a_file), cmocka_unit_test(impersonated), cmocka_unit_test(answers), cmocka_unit_test(skewed_clock),
+      cmocka_unit_test(clocks_apart),
       cmocka_unit_test(no_endpoint),     cmocka_unit_test(proxies),
       cmocka_unit_test(encrypted),
   };

@@ -1,4 +1,5 @@
 """`emulate`: what it tells, and that others find it where it says."""
+import json
 import pathlib
 import signal
 import socket
@@ -19,6 +20,29 @@ class Emulate(Case):
         self.check(run("emulate", "--replay", "/no/such.log"), 1, "/no/such.log")
         self.check(run("emulate", "--ca-out", "/no/such/ca.pem"), 1, "/no/such/ca.pem")
         self.assertNotEqual(run("emulate", "--host", "0.0.0.0", timeout=10).returncode, 0)
+
+    def test_bad_faults(self):
+        self.check(run("emulate", "--fault", "goAway led=2s"), 2, 'Fault "goAway led=2s": goAway has no "led".')
+        self.check(run("emulate", "--chaos", "1", "--chaos-only", "drop nothing"), 2, 'There is no fault "nothing".')
+        self.check(run("emulate", "--chaos-only", "drop"), 2, "--chaos-only needs --chaos SEED.")
+        self.check(run("emulate", "--scenario", "/no/such.json"), 1, "/no/such.json could not be read")
+        self.check(run("emulate", "--ledger", "/no/such/ledger"), 1, "/no/such/ledger could not be opened")
+        self.check(run("emulate", "--state", "/no/such/state"), 1, "/no/such/state could not be")
+        with tempfile.TemporaryDirectory() as folder:
+            scenario = pathlib.Path(folder, "scenario.json")
+            for text, sentence in (('{"steps": [{"do": "drop"}, {"do": "dorp"}]}', 'Step 2: There is no fault "dorp".'),
+                                   ('{\n"steps": [}', "Line 2, column ")):
+                scenario.write_text(text)
+                self.check(run("emulate", "--scenario", scenario), 2, f"{scenario}: {sentence}")
+
+    def test_scenario_and_ledger(self):
+        with tempfile.TemporaryDirectory() as folder:
+            scenario, ledger = pathlib.Path(folder, "scenario.json"), pathlib.Path(folder, "ledger")
+            scenario.write_text(json.dumps({"answers": [{"say": "Good day."}], "steps": [{"do": "duplicate"}]}))
+            with emulator("--scenario", scenario, "--ledger", ledger) as service:
+                self.assertIn("Good day.", self.check(run("chat", "Hello", env=service.env), 0).stdout)
+            took = [record for record in map(json.loads, ledger.read_text().splitlines()) if record["event"] == "took"]
+            self.assertEqual([(record["position"], record["text"]) for record in took], [(1, "Hello")])
 
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -83,6 +83,8 @@ static void mistakes_are_told(void **state) {
   refuse("drop after=never", "Only end, for and delay can be never.");
   refuse("close code=999", "code is \"999\". Use a whole number from 1000 to 4999.");
   refuse("close code=1006", "use drop.");
+  refuse("goAway code=1015", "A close frame cannot carry 1015.");
+  refuse("updates poisoned code=2014", "A close frame cannot carry 2014.");
   refuse("refuse phase=open", "in the phase upgrade alone.");
   refuse("goAway phase=upgrade", "goAway needs a session");
   refuse("drop phase=upgrade messages=1", "no turns, messages or bytes");

@@ -72,6 +72,37 @@ static bool converse(void) {
   return open;
 }
 
+/* Two sessions of one conversation, with updates of every kind. */
+static bool resume(void) {
+  static const char *const wrongs[] = {"updates lag delay=0", "updates stale", "updates eager", "answer silent", "duplicate",
+                                       "goAway lead=1s end=never", "invalid truncated", "answer rejected"};
+  conversations *all = conversations_new(&(conversations_options){.seed = 1});
+  bool open = all != NULL;
+  char handle[HANDLE_MAX] = "", text[400];
+  for (int i = 0; open && i < 2; i++) {
+    service *s = service_new(&(service_options){.backend.version = "v1beta", .fast = true, .conversations = all});
+    open = s != NULL;
+    service_action action;
+    snprintf(text, sizeof text, "{\"setup\":{\"model\":\"models/m\",\"outputAudioTranscription\":{},\"sessionResumption\":{\"handle\":\"%s\"}}}", handle);
+    for (size_t k = 0; open && k <= sizeof wrongs / sizeof *wrongs; k++) {
+      fault f;
+      service_receive(s, 0, k ? ASK : text, strlen(k ? ASK : text));
+      while (open && service_next(s, 0, &action)) {
+        const char *found = strstr(action.text, "\"newHandle\": \"");
+        if (found && found[14] != '"') snprintf(handle, sizeof handle, "%.*s", (int)strcspn(found + 14, "\""), found + 14);
+        if (action.kind == SERVICE_SPEAK) service_spoken(s, 0, action.id, NULL, 0);
+        open = action.kind != SERVICE_CLOSE;
+        if (!open) assert_true(action.code == 1011 || action.code == 1007);
+      }
+      if (open && k < sizeof wrongs / sizeof *wrongs && !fault_parse(&f, wrongs[k], NULL)) service_fault(s, 0, &f);
+    }
+    if (s) service_lost(s, 0);
+    service_free(s);
+  }
+  conversations_free(all);
+  return open;
+}
+
 /* The same for music: a few chunks. */
 static bool play(void) {
   const char *const messages[] = {"{\"setup\":{\"model\":\"models/m\"}}",
@@ -132,6 +163,7 @@ static void fail_each(bool (*hold)(void), long least) {
 static void every_failure_is_survived(void **state) {
   (void)state;
   fail_each(converse, 60);
+  fail_each(resume, 60);
   fail_each(play, 10);
 }
 

@@ -65,6 +65,21 @@ static void serves_once_by_default(void **state) {
   assert_non_null(admit(NOW, other, "{}"));
 }
 
+/* Whatever the token says of the setup, which conversation goes on is the client's to name. */
+static void the_handle_is_the_clients(void **state) {
+  (void)state;
+  char name[TOKEN_NAME_MAX];
+  static const char resuming[] = "{\"model\":\"x\",\"sessionResumption\":{\"handle\":\"h\"}}";
+  assert_int_equal(create("{\"bidiGenerateContentSetup\":{\"model\":\"m\"}}", name), 0);
+  assert_string_equal(admit(NOW, name, resuming), "{\"model\":\"m\",\"sessionResumption\":{\"handle\":\"h\"}}");
+  assert_int_equal(create("{\"bidiGenerateContentSetup\":{\"model\":\"m\",\"sessionResumption\":{}}}", name), 0);
+  assert_string_equal(admit(NOW, name, resuming), "{\"model\":\"m\",\"sessionResumption\":{\"handle\":\"h\"}}");
+  assert_string_equal(admit(NOW, name, "{}"), "{\"model\":\"m\",\"sessionResumption\":{}}");
+  assert_int_equal(create("{\"bidiGenerateContentSetup\":{\"model\":\"m\"},\"fieldMask\":\"model,sessionResumption\"}", name), 0);
+  assert_string_equal(admit(NOW, name, resuming), "{\"model\":\"m\",\"sessionResumption\":{\"handle\":\"h\"}}");
+  assert_string_equal(admit(NOW, name, "{}"), "{\"model\":\"m\"}");
+}
+
 static void serves_as_often_as_it_says(void **state) {
   (void)state;
   char three[TOKEN_NAME_MAX], any[TOKEN_NAME_MAX];
@@ -247,6 +262,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_store, free_store)
   const struct CMUnitTest tests[] = {
       TEST(serves_once_by_default),
+      TEST(the_handle_is_the_clients),
       TEST(serves_as_often_as_it_says),
       TEST(expires),
       TEST(refuses_what_cannot_be),

@@ -212,11 +212,12 @@ static void stalling_endpoint_holds_nobody_up(void **state) {
   genai_live_session *running = open_session(client);
   token_server_mute(&tokens);
   while (token_server_count(&tokens) < 2) { /* until the token is too old to be taken along without a look for another */
-    genai_live_session *next = open_session(client);
-    genai_live_free(next);
+    genai_live_session *next = NULL; /* a slow machine may find it over already: that is as good */
+    if (genai_live_connect(client, &params, &next, &(genai_wait){.timeout_ms = 200}, &error) == GENAI_OK) genai_live_free(next);
     rig_sleep_us(20000);
   }
   rig_sleep_us(300000); /* the token has an end, and the endpoint does not answer */
+  error = (genai_error){0};
   assert_int_equal(genai_live_start(client, &params, &waiting, &error), GENAI_OK);
   for (int i = 0; i < 200; i++) speak(running);
   genai_live_session *other;

@@ -159,6 +159,8 @@ static void refusals(void **state) {
   (void)state;
   REFUSES(NET_PROXY_HTTP, "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407");
   REFUSES(NET_PROXY_HTTP, "HTTP/1.1 403 Filtered\r\n\r\n", "403 Filtered");
+  REFUSES(NET_PROXY_HTTP, "HTTP/1.1 403 Not with pw\r\n\r\n", "answered 403.");
+  REFUSES(NET_PROXY_HTTP, "HTTP/1.1 403 Not with dTpwdw==\r\n\r\n", "answered 403.");
   REFUSES(NET_PROXY_HTTP, "SSH-2.0\r\n\r\n", "no HTTP");
   REFUSES(NET_PROXY_SOCKS5H, "HTTP/1.1 400", "no SOCKS5");
   REFUSES(NET_PROXY_SOCKS5H, "\5\377", "wants a login");
