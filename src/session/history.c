@@ -110,7 +110,7 @@ void session_history_cut(session_history *h, uint64_t kept) {
   h->talking = h->cut_in = false;
 }
 
-payload *session_history_seed(const session_history *h, uint64_t kept, bool complete) {
+payload *session_history_seed(const session_history *h, uint64_t kept, bool owed, bool complete) {
   genai_part parts[SESSION_HISTORY_TURNS];
   const genai_part *part[SESSION_HISTORY_TURNS];
   genai_content turns[SESSION_HISTORY_TURNS];
@@ -119,6 +119,7 @@ payload *session_history_seed(const session_history *h, uint64_t kept, bool comp
   size_t count = h->answered;
   while (count < h->count && !at(h, count)->again && at(h, count)->serial <= kept) count++;
   if (!count) return NULL;
+  complete = complete || (owed && count > h->answered && !at(h, count - 1)->model);
   for (size_t i = 0; i < count; i++) {
     const char *text = buf_cstr(&at(h, i)->text);
     parts[i] = (genai_part){.text = text ? text : ""};

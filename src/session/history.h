@@ -36,7 +36,7 @@ bool session_history_heard(session_history *h, const session_news *news, uint64_
 void session_history_cut(session_history *h, uint64_t kept);
 /* The message that tells the turns that were answered or that a lost state held, up to that serial; the others are said again as
  * they were. NULL when there is nothing to tell, or no memory. `complete`: as the models want it that take
- * history only before anything else; otherwise no answer is asked for. */
-payload *session_history_seed(const session_history *h, uint64_t kept, bool complete);
+ * history only before anything else; otherwise an answer is asked for only if it is `owed` to the last turn told. */
+payload *session_history_seed(const session_history *h, uint64_t kept, bool owed, bool complete);
 
 #endif

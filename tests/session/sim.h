@@ -58,6 +58,7 @@ typedef struct sim_connection {
   short sent_ids[2 * SIM_MESSAGES];
   unsigned sent_count;
   /* The service's side. */
+  bool said_new;              /* something that is no replay */
   bool set_up, over;          /* over: it regards the connection as ended */
   bool transparent, poisoned;
   sim_state state;
@@ -127,7 +128,8 @@ typedef struct sim {
   sim_set claimed;            /* and those that it was said to hold at all */
   sim_set seed_told;          /* by the recent turns, the last time */
   sim_set answered;           /* were on a wire when a turn of the model was complete */
-  uint64_t lost, gone_told;
+  uint64_t lost, leave_by;    /* leave_by: of the goAway that the client has heard */
+  bool pair_seen;
   bool restarted, overflowed, history_full;
   uint64_t attempt_at, opened_at, phase_since, trouble_since;
   unsigned row;               /* dials without a stable connection between */

@@ -68,6 +68,8 @@ void sim_check_update(sim *w, const sim_event *e, const char *before) {
   snprintf(handle, sizeof handle, "h%d", (int)e->c);
   if (!w->mind.handle || strcmp(w->mind.handle, handle) || !strcmp(before, handle)) return;
   unsigned count = k->sent_count;
+  SIM_MUST(w, e->b >= 0 || !w->pair_seen, "handles", "one without index was taken after pairs were seen");
+  w->pair_seen |= e->b >= 0 && k->transparent;
   if (e->b >= 0 && k->transparent) {
     int64_t told = e->b - (int64_t)w->settings.first_index + 1;
     if (told < (int64_t)count) count = told < 0 ? 0 : (unsigned)told;
@@ -124,6 +126,8 @@ void sim_check_ledger(sim *w, bool ended) {
     if (never) SIM_MUST(w, strstr(w->mind.end.message, " never went out."), "every loss reported", "%llu untold: %s", (unsigned long long)never, w->mind.end.message);
     told += never + again + in->sent.count;
   }
+  if (ended && w->calm && !w->closing && w->now > w->calm_at + 120000 && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use)
+    SIM_MUST(w, !strstr(w->mind.end.message, "(recovery."), "goes on when it can", "%s", w->mind.end.message);
   SIM_MUST(w, missing <= told, "every loss reported", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);
   bool exact = !ended && !w->restarted && !w->overflowed && (w->index == SIM_INDEX_RIGHT || w->index == SIM_INDEX_LAGS);
   if (exact) SIM_MUST(w, missing == told, "no false loss", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);
@@ -184,6 +188,8 @@ void sim_check_always(sim *w) {
     SIM_MUST(w, in_phase <= w->settings.close_timeout, "every wait has an end", "%llu ms closing", (unsigned long long)in_phase);
     break;
   case SESSION_OPEN:
+    if (s->handle && !s->peer_closed && w->settings.reconnect != GENAI_LIVE_RECONNECT_NONE)
+      SIM_MUST(w, w->now <= w->leave_by, "every wait has an end", "still there %llu ms after it was to leave", (unsigned long long)(w->now - w->leave_by));
     SIM_MUST(w, s->paused || w->settings.keepalive == SESSION_NEVER || tick != SESSION_NEVER, "every wait has an end", "silence is not minded");
     break;
   case SESSION_ENDED: break;

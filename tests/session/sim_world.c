@@ -116,6 +116,8 @@ static void put_on_wire(sim *w, const payload *p) {
   sim_connection *k = current(w);
   sim_set ids = sim_ids((const char *)p->data, p->size);
   int id = -1;
+  SIM_MUST(w, !p->again || !k->said_new, "order", "something is said again after something new");
+  k->said_new |= !p->again;
   if (p->kind == SESSION_INPUT_SEED) {
     SIM_MUST(w, !k->sent_count, "order", "the recent turns are not the first message");
     k->seed = w->seed_told = ids;
@@ -175,6 +177,7 @@ void sim_step(sim *w, session_step step) {
     SIM_MUST(w, !step.upgrade || w->standby >= 0, "steps", "an upgrade of nothing");
     SIM_MUST(w, !step.dial || w->standby < 0, "steps", "a dial beside the standby");
     w->paused = false;
+    w->leave_by = SESSION_NEVER;
     sim_check_attempt(w);
   }
   if (step.upgrade && w->standby >= 0) {
@@ -267,7 +270,7 @@ static session_step hear(sim *w, const sim_event *e) {
     break;
   case SIM_SAYS_NOT_RESUMABLE:
     update.resumable = (genai_opt_bool){sim_chance(w, 50), false};
-    if (sim_chance(w, 50)) update.new_handle = "";
+    if (sim_chance(w, 50)) update.new_handle = sim_chance(w, 50) ? "" : "h9999";
     if (w->connections[e->connection].transparent && sim_chance(w, 50))
       update.last_consumed_client_message_index = (genai_opt_int64){true, e->b};
     m.session_resumption_update = &update;
@@ -285,6 +288,8 @@ static session_step hear(sim *w, const sim_event *e) {
   session_heard(&w->mind, w->now);
   session_step step = session_message(&w->mind, &news, w->now);
   if (e->a == SIM_SAYS_UPDATE) sim_check_update(w, e, old);
+  else SIM_MUST(w, !strcmp(old, w->mind.handle ? w->mind.handle : ""), "handles", "one that cannot be resumed was taken");
+  if (e->a == SIM_SAYS_GO_AWAY && w->leave_by == SESSION_NEVER) w->leave_by = w->now + (uint64_t)(e->b > 4000 ? e->b - 2000 : e->b / 2);
   return step;
 }
 
@@ -527,7 +532,7 @@ void sim_run(sim *w, uint64_t seed) {
   w->broken = NULL;
   w->now = 1000;
   w->current = w->standby = w->serving = w->standby_of = -1;
-  w->trouble_since = SESSION_NEVER;
+  w->trouble_since = w->leave_by = SESSION_NEVER;
   settle(w);
   payload *setup = payload_copy("{\"setup\":{\"model\":\"models/m\"}}", 30);
   genai_status status = setup ? session_init(&w->mind, &w->settings, setup, w->now, &error) : GENAI_ERROR_MEMORY;
