@@ -13,7 +13,8 @@
 #include "net/thread.h"
 #include "soak.h"
 
-enum { BOOKS_MAX = 1 << 16, OPEN_MAX = 6000, FOLDED_AT_ONCE = 3000, LINE_MAX_BYTES = 1 << 20, TOOLS_KEPT = 512 };
+/* OPEN: so many entries of a conversation may still be cut; one of many sessions says less in the same time. */
+enum { BOOKS_MAX = 1 << 16, OPEN_ALONE = 6000, OPEN_OF_MANY = 1500, LINE_MAX_BYTES = 1 << 20, TOOLS_KEPT = 512 };
 
 typedef enum entry_kind { ENTRY_OTHER, ENTRY_NUMBERED, ENTRY_MARK, ENTRY_TOOL } entry_kind;
 
@@ -27,8 +28,8 @@ typedef struct entry {
 typedef struct book {
   int owner;             /* a talker's number; -1: not known yet */
   uint64_t first;        /* the position before the first entry */
-  size_t count, room;
-  entry *entries;
+  size_t count;
+  entry *entries;         /* room for open_max */
   uint32_t last[CLASSES]; /* judged: the last number of each class */
   uint64_t tools[TOOLS_KEPT]; /* a ring of answers that were judged */
   unsigned tool_count;
@@ -42,6 +43,7 @@ struct books {
   FILE *keep;
   talker *talkers;
   unsigned count;
+  size_t open_max;
   bool transparent;
   book **all;      /* by conversation */
   book **current;  /* by talker */
@@ -170,6 +172,8 @@ static book *book_of(books *b, json_t *record) {
     b->all[conversation] = calloc(1, sizeof(book));
     if (!b->all[conversation]) abort();
     b->all[conversation]->owner = -1;
+    b->all[conversation]->entries = calloc(b->open_max, sizeof(entry)); /* at once, for it is not to look like growth */
+    if (!b->all[conversation]->entries) abort();
   }
   return b->all[conversation];
 }
@@ -201,19 +205,19 @@ static void take(books *b, json_t *record) {
   book *of = book_of(b, record);
   if (!of) return;
   b->verdict.taken++;
-  if (of->count == of->room) {
-    of->room = of->room ? of->room * 2 : 256;
-    of->entries = realloc(of->entries, of->room * sizeof *of->entries);
-    if (!of->entries) abort();
+  if (of->count == b->open_max) {
+    note(b, "a conversation of nobody holds %zu messages", of->count);
+    return;
   }
   of->entries[of->count++] = entry_of(b, of, record);
-  if (of->first + of->count != number_of(record, "position")) note(b, "the ledger's position %" PRIu64 " does not follow", number_of(record, "position"));
-  if (of->owner < 0) return;
-  talker *t = &b->talkers[of->owner];
-  pthread_mutex_lock(&t->mutex);
-  b->current[of->owner] = of;
-  if (of->count >= OPEN_MAX && !t->judged) fold(b, t, of, FOLDED_AT_ONCE);
-  pthread_mutex_unlock(&t->mutex);
+  talker *t = of->owner < 0 ? NULL : &b->talkers[of->owner];
+  bool follows = of->first + of->count == number_of(record, "position");
+  if (t) pthread_mutex_lock(&t->mutex);
+  if (t) b->current[of->owner] = of;
+  if (t && t->judged) of->count = 0; /* over */
+  else if (!follows) note(b, "the ledger's position %" PRIu64 " does not follow", number_of(record, "position"));
+  if (t && of->count == b->open_max) fold(b, t, of, of->count / 2);
+  if (t) pthread_mutex_unlock(&t->mutex);
 }
 
 /* What is left in each class is where the client's next numbers follow on. */
@@ -232,7 +236,7 @@ static void cut(books *b, json_t *record) {
   uint64_t position = number_of(record, "position");
   b->verdict.connections++;
   b->verdict.resumptions++;
-  if (!of) return;
+  if (!of || (of->owner >= 0 && b->talkers[of->owner].judged)) return;
   if (position < of->first || position > of->first + of->count) {
     note(b, "a conversation was resumed at position %" PRIu64 " of %" PRIu64 " to %" PRIu64, position, of->first, of->first + of->count);
     return;
@@ -246,7 +250,7 @@ static void begin(books *b, json_t *record) {
   book *of = book_of(b, record);
   b->verdict.connections++;
   if (!of) return;
-  *of = (book){.owner = -1, .entries = of->entries, .room = of->room};
+  *of = (book){.owner = -1, .entries = of->entries};
 }
 
 static void read_record(books *b, const char *line) {
@@ -296,6 +300,7 @@ books *books_open(const char *path, talker *talkers, unsigned count, bool transp
   b->talkers = talkers;
   b->count = count;
   b->transparent = transparent;
+  b->open_max = count == 1 ? OPEN_ALONE : OPEN_OF_MANY;
   b->all = calloc(BOOKS_MAX, sizeof *b->all);
   b->current = calloc(count, sizeof *b->current);
   b->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
