@@ -168,10 +168,10 @@ static void set_up(sim *w, int i, int handle) {
   w->restarted |= !h && i > 0;
   say(w, i, SIM_SAYS_SETUP_COMPLETE, 0, 0);
   if (k->poisoned) sim_at(w, w->now + 300 + sim_random(w, 400), SIM_EV_BYE, i, sim_chance(w, 50) ? 1007 : 1011, 4, 0);
-  if (sim_chance(w, 30)) update(w, i, true);
   if (h && !k->poisoned && (k->state.calls & ~k->state.answered & ~k->state.cancelled) && sim_chance(w, 20)) /* once more */
     for (int c = 0; c < SIM_CALLS; c++)
       if ((k->state.calls & ~k->state.answered & ~k->state.cancelled) >> c & 1) say(w, i, SIM_SAYS_CALL, c, 0);
+  if (sim_chance(w, 30)) update(w, i, true);
 }
 
 /* ---- the model ---- */
