@@ -117,16 +117,18 @@ static void remember_gone(session_calls *calls, char *id) {
 
 void session_calls_lose(session_calls *calls, bool all) {
   calls->gone_now = 0;
-  for (int open = 0; open < 2; open++) /* the open ones last: they are what session_calls_lost tells */
+  for (int told = 0; told < 2; told++) /* what session_calls_lost tells comes last: all but the cancelled ones */
     for (size_t i = calls->count; i-- > 0;) {
       session_call *call = &calls->items[i];
-      call->serial = UINT64_MAX;
-      if ((call->kept && !all) || call->answered == (bool)open) continue;
+      bool cancelled = call->answered && !call->serial;
+      if ((call->kept && !all) || cancelled == (bool)told) continue;
       remember_gone(calls, call->id);
-      calls->gone_now += (size_t)open;
-      calls->open -= (unsigned)open;
+      calls->gone_now += (size_t)told;
+      calls->open -= !call->answered;
       *call = calls->items[--calls->count];
     }
+  for (size_t i = 0; i < calls->count; i++)
+    if (calls->items[i].serial) calls->items[i].serial = UINT64_MAX;
   if (!all) return;
   calls->open = calls->untracked = 0;
   calls->all_known = true;

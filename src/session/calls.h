@@ -36,7 +36,7 @@ void session_calls_answered(session_calls *calls, const payload *answer, uint64_
 void session_calls_kept(session_calls *calls, uint64_t serial);
 /* The service goes on from the kept state, or with `all` from nothing: the others are gone. */
 void session_calls_lose(session_calls *calls, bool all);
-/* The open ones among the calls of the last session_calls_lose, at most `max`, valid until the next; returns how many. */
+/* The calls of the last session_calls_lose that were open or answered, at most `max`, valid until the next; returns how many. */
 size_t session_calls_lost(const session_calls *calls, const char **ids, size_t max);
 /* Whether a message answers only calls that are gone. One that answers others too is replaced by one without them. */
 bool session_calls_moot(void *calls, payload **message);

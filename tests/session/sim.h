@@ -130,6 +130,7 @@ typedef struct sim {
   sim_set answered;           /* were on a wire when a turn of the model was complete */
   uint64_t lost, leave_by;    /* leave_by: of the goAway that the client has heard */
   bool pair_seen;
+  uint64_t calls_gone;        /* that the application was told of */
   bool restarted, overflowed, history_full;
   uint64_t attempt_at, opened_at, phase_since, trouble_since;
   unsigned row;               /* dials without a stable connection between */

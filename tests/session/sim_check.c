@@ -1,4 +1,5 @@
 /* What must hold in every scenario. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
@@ -87,6 +88,8 @@ void sim_check_update(sim *w, const sim_event *e, const char *before) {
 void sim_check_event(sim *w, const session_event *event) {
   const genai_live_event *e = &event->event;
   SIM_MUST(w, e->text && *e->text, "events", "one without text");
+  for (size_t i = 0; e->kind == GENAI_LIVE_EVENT_CALLS_GONE && i < e->call_ids.count; i++)
+    w->calls_gone |= (uint64_t)1 << strtoul(e->call_ids.items[i] + 1, NULL, 10) % SIM_CALLS;
   if (e->kind == GENAI_LIVE_EVENT_RESUMED || e->kind == GENAI_LIVE_EVENT_DEGRADED) {
     w->lost += e->lost;
     w->figures[SIM_FIG_LOST] += e->lost;
@@ -110,7 +113,7 @@ void sim_check_ledger(sim *w, bool ended) {
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
-    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered)) continue; /* its calls are gone: told */
+    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_gone)) continue; /* its calls are gone: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
     if ((w->restarted || w->mind.afresh) && past && !text) continue; /* gone with the old session: told as DEGRADED */
     if (ended && ((m->kind == SIM_CONTEXT && m->on_wire) || sim_has(&w->seed_told, i))) continue; /* told again, but nobody heard it */

@@ -96,8 +96,7 @@ static void calls_of_a_lost_state_are_gone(void **state) {
   made(&calls, "done", "f");
   answered(&calls, "done", 1);
   session_calls_lose(&calls, false);
-  assert_int_equal(session_calls_lost(&calls, ids, 64), 1);
-  assert_string_equal(ids[0], "open");
+  assert_int_equal(session_calls_lost(&calls, ids, 64), 2); /* what was done may be asked for once more */
   assert_true(moot(&calls, "open") && moot(&calls, "done"));
   assert_false(moot(&calls, "kept"));
   assert_int_equal(calls.open, 1);

@@ -194,7 +194,8 @@ static void explains_closes(void **state) {
   hear(&s, &(genai_live_server_message){.tool_call = &(genai_live_server_tool_call){.function_calls = {calls, 1}}});
   check_close(s, 1008, "", GENAI_ERROR_REFUSED, "while a tool call was unanswered");
   session_inputs_init(&s.inputs); /* the mind was copied */
-  payload *answer = payload_copy("{\"toolResponse\":{\"functionResponses\":[{\"id\":\"1\",\"name\":\"f\",\"response\":{}}]}}", 74);
+  static const char text[] = "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"1\",\"name\":\"f\",\"response\":{}}]}}";
+  payload *answer = payload_copy(text, sizeof text - 1);
   answer->kind = SESSION_INPUT_TOOL;
   session_add(&s, answer, 100);
   assert_ptr_equal(session_next(&s), answer);
