@@ -361,7 +361,12 @@ static void say(sim *w, sim_class kind) {
   w->message_count++;
   w->figures[SIM_FIG_MESSAGES]++;
   sim_tell(w, "say %d class %d calls %llx", id, kind, (unsigned long long)calls);
+  size_t before_it = w->mind.inputs.waiting.count;
   session_add(&w->mind, p, w->now);
+  if (kind != SIM_TOOL || w->mind.inputs.waiting.count > before_it) return;
+  const session_mind *s = &w->mind;
+  bool told = s->event_count && s->events[(s->event_first + s->event_count - 1) % SESSION_EVENTS_MAX].kind == GENAI_LIVE_EVENT_CALLS_GONE;
+  if (told) w->calls_gone |= calls;
 }
 
 static void act(sim *w) {
