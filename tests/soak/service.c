@@ -9,12 +9,13 @@
 
 enum { ARGUMENTS_MAX = 40, GRACE_MS = 5000 };
 
-bool service_prepare(service_process *s, const char *program, const char *folder) {
+bool service_prepare(service_process *s, const char *program, const char *folder, bool ledger) {
   *s = (service_process){.program = program, .folder = folder};
   snprintf(s->ca, sizeof s->ca, "%s/ca.pem", folder);
   snprintf(s->ledger, sizeof s->ledger, "%s/ledger", folder);
   snprintf(s->state, sizeof s->state, "%s/state", folder);
-  return mkfifo(s->ledger, 0600) == 0;
+  if (!ledger) *s->ledger = '\0';
+  return !ledger || mkfifo(s->ledger, 0600) == 0;
 }
 
 /* The line in which the emulator tells where it listens. */
@@ -33,9 +34,13 @@ static bool read_line(int fd, char *line, size_t size) {
 bool service_begin(service_process *s, const char *const *more) {
   char port[16], line[1024];
   genai_error error = {0};
-  const char *argv[ARGUMENTS_MAX] = {s->program, "emulate", "--json", "--no-speech", "--port", port, "--ca-out", s->ca, "--ledger", s->ledger};
-  size_t count = 10;
+  const char *argv[ARGUMENTS_MAX] = {s->program, "emulate", "--json", "--no-speech", "--port", port, "--ca-out", s->ca};
+  size_t count = 8;
   snprintf(port, sizeof port, "%d", s->port);
+  if (*s->ledger) {
+    argv[count++] = "--ledger";
+    argv[count++] = s->ledger;
+  }
   while (*more && count < ARGUMENTS_MAX - 1) argv[count++] = *more++;
   for (int tries = 0; tries < 20; tries++) {
     if (process_start(&s->child, argv, &(genai_string_map){0}, &error)) {

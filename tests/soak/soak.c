@@ -211,7 +211,7 @@ static bool play(const run *r, const char *folder) {
   static samples s;
   vitals before = vitals_of(0);
   s.every_ms = r->seconds > 600 ? 5000 : 250;
-  if (!service_prepare(&service, r->program, folder)) return false;
+  if (!service_prepare(&service, r->program, folder, true)) return false;
   talk_prepare(&t, &r->talk);
   books *b = books_open(service.ledger, t.talkers, r->talk.sessions, r->talk.vertex, r->keep);
   bool fine = start_service(&service, r, 0) && converse(r, &t, b, &service, &s);

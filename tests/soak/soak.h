@@ -41,7 +41,7 @@ uint64_t script_hash(const char *text);
 
 /* ---- what each side knows of a session ---- */
 
-enum { CALLS_KEPT = 128, WINDOWS = 32, CLASSES = SCRIPT_CLASSES };
+enum { CALLS_KEPT = 128, WINDOWS = 512, CLASSES = SCRIPT_CLASSES };
 
 /* A function call, as the client knows it. */
 typedef struct talk_call {
@@ -103,8 +103,8 @@ typedef struct service_process {
   char url[64], ca[256], ledger[256], state[256];
 } service_process;
 
-/* Makes the pipe of the ledger; starts nothing. */
-bool service_prepare(service_process *s, const char *program, const char *folder);
+/* Makes the pipe of the ledger, if one is wanted; starts nothing. */
+bool service_prepare(service_process *s, const char *program, const char *folder, bool ledger);
 /* more: further options, a NULL after the last. The port stays over a second start. */
 bool service_begin(service_process *s, const char *const *more);
 void service_kill(service_process *s);
