@@ -72,7 +72,7 @@ void session_history_sent(session_history *h, const payload *message, uint64_t s
   arena_init(&a, READ_MAX);
   if (wire_read(&a, &wire_live_client_message, (const char *)message->data, message->size, NULL, &out, NULL) == GENAI_OK) {
     const genai_live_client_message *m = out;
-    for (size_t i = 0; m->client_content && i < m->client_content->turns.count; i++) 
+    for (size_t i = 0; m->client_content && i < m->client_content->turns.count; i++)
       say_content(h, m->client_content->turns.items[i], serial + 1);
     if (m->realtime_input) say(h, (session_said){.sent = true, .serial = serial + 1}, false, m->realtime_input->text);
   }

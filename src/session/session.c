@@ -417,7 +417,8 @@ static void describe(session_mind *s, session_event *e) {
              s->end.message);
     break;
   case GENAI_LIVE_EVENT_RESUMED:
-    snprintf(text, size, "The session goes on in a new connection: %llu message%s said again, %llu lost.", replayed, plural(replayed), lost);
+    snprintf(text, size, "The session goes on in a new connection: %llu message%s said again, %llu lost.", replayed, plural(replayed),
+             lost);
     break;
   case GENAI_LIVE_EVENT_DEGRADED:
     snprintf(text, size, "A fresh session goes on from %s; what was before is gone. %llu message%s said again, %llu lost.",
