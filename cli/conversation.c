@@ -142,7 +142,6 @@ static void take_words(conversation *c, const char *event, const char *text) {
 
 static genai_status take_turn(conversation *c, const genai_content *turn, genai_error *error) {
   genai_status status = GENAI_OK;
-  if (turn != NULL && c->again) begin_again(c);
   for (size_t i = 0; turn != NULL && status == GENAI_OK && i < turn->parts.count; i++) {
     const genai_part *part = turn->parts.items[i];
     if (part->text != NULL && !part->thought.value) {
@@ -171,6 +170,8 @@ static void end_turn(conversation *c) {
 }
 
 static genai_status take_content(conversation *c, const genai_live_server_content *content, genai_error *error) {
+  if (c->again && (content->model_turn != NULL || content->input_transcription != NULL || content->output_transcription != NULL))
+    begin_again(c);
   genai_status status = take_turn(c, content->model_turn, error);
   take_transcripts(c, content);
   if (content->interrupted.value) {
