@@ -285,6 +285,6 @@ void conversation_end(conversation *c, int64_t now_ms, int64_t linger_ms) {
   c->live = false;
   c->wanted = NULL;
   c->ended_ms = now_ms;
-  c->lingers_ms = now_ms + linger_ms;
+  c->lingers_ms = linger_ms ? now_ms + linger_ms : 0; /* another connection's clock may be a millisecond behind */
   tell_change(c, "ended", json_integer(now_ms));
 }
