@@ -10,7 +10,7 @@
 #include "net/thread.h"
 #include "soak.h"
 
-enum { SESSIONS = 20, MEASURES_MAX = 4096, SCENE_MS = 240000, WAIT_MS = 100, SOUND_MS = 20, CALL_MS = 5000,
+enum { SESSIONS = 40, MEASURES_MAX = 4096, SCENE_MS = 240000, WAIT_MS = 100, SOUND_MS = 20, CALL_MS = 5000,
        SLACK_MS = 1500 };
 
 /* What the application does, over and over. */
@@ -27,7 +27,7 @@ typedef struct scene {
 static const scene scenes[] = {
     {"between turns", "goAway phase=idle after=100ms lead=10s", TRAFFIC_TEXTS, 0, 400, 0, 10000, true},
     {"in an answer that ends in time", "goAway phase=turn after=200ms lead=10s", TRAFFIC_UTTERANCE, 1500, 2500, 0, 10000, true},
-    {"in an answer that does not", "goAway phase=turn after=200ms lead=5s", TRAFFIC_UTTERANCE, 7000, 9000, 0, 5000, false},
+    {"in an answer that does not", "goAway phase=turn turn=2 after=200ms lead=5s", TRAFFIC_UTTERANCE, 3800, 6000, 0, 5000, false},
     {"a function call open", "goAway phase=tool lead=10s", TRAFFIC_CALLS, 0, 2000, 1000, 10000, true},
     {"an open microphone", "goAway phase=open after=1s lead=8s", TRAFFIC_MICROPHONE, 1000, 2600, 0, 8000, true},
 };

@@ -59,7 +59,7 @@ typedef struct talker {
   unsigned number, flavour;
   pthread_mutex_t turn;  /* who receives: two that did would mix up the order */
   pthread_mutex_t mutex; /* of all that follows */
-  uint32_t sent;         /* how many of the script */
+  _Atomic uint32_t sent; /* how many of the script */
   uint32_t at_handle;    /* of these, when the newest handle came */
   unsigned adopted;      /* handles */
   talk_call calls[CALLS_KEPT];
@@ -68,7 +68,7 @@ typedef struct talker {
   unsigned window_count;
   uint32_t cut[CLASSES]; /* the last numbers that the service's last restoration left */
   uint64_t lost_told, replayed, resumed, reconnecting, degraded, invalid, gone;
-  bool judged;           /* whole, once: what comes after does not matter any more */
+  atomic_bool judged;    /* whole, once: what comes after does not matter any more */
   atomic_bool ended;
   char last_words[2048];
   uint64_t due_ms;       /* the next send; the sender's */

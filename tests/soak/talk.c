@@ -146,7 +146,7 @@ static void take_update(talker *one, const genai_live_server_session_resumption_
   char *held = genai_live_resumption_handle(one->session);
   if (held && !strcmp(held, update->new_handle)) {
     one->adopted++;
-    one->at_handle = one->sent;
+    one->at_handle = one->sent + 1; /* and the one that may be on its way out just now */
   }
   genai_text_free(held);
 }
