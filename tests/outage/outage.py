@@ -1,6 +1,7 @@
 """What the tests of outages share: services that are killed and come back, commands whose events are followed as they come."""
 import array
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import math
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from command import CLEAN, COMMAND, Case, LAUNCHED, SHARED, json_lines, skip  # noqa: E402,F401
@@ -121,11 +123,11 @@ class Front:
 class Run:
     """A command under way whose JSON Lines are read as they come."""
 
-    def __init__(self, *arguments, prefix=(), env=None, stdin=None, **more):
+    def __init__(self, *arguments, prefix=(), env=None, program=None, **more):
         self.started = time.monotonic()
         self.events, self.errors, self.fresh = [], [], queue.Queue()
-        self.process = subprocess.Popen([*prefix, *LAUNCHED, *map(str, arguments), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        stdin=stdin or subprocess.DEVNULL, env={**CLEAN, "GEMINI_API_KEY": "any", **(env or {})}, **more)
+        self.process = subprocess.Popen([*prefix, *([program] if program else LAUNCHED), *map(str, arguments), *([] if program else ["--json"])],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env={**CLEAN, "GEMINI_API_KEY": "any", **(env or {})}, **more)
         self.readers = [threading.Thread(target=self.read, args=(self.process.stdout, True), daemon=True),
                         threading.Thread(target=self.read, args=(self.process.stderr, False), daemon=True)]
         for r in self.readers:
@@ -237,3 +239,29 @@ def pcm_file(path, samples):
         a.byteswap()
     path.write_bytes(a.tobytes())
     return path
+
+
+def run_together(module, at_once=5):
+    """Runs a module's tests side by side, for they wait most of the time. All of it skipped is told as such."""
+    def cases(suite):
+        for test in suite:
+            yield from cases(test) if isinstance(test, unittest.TestSuite) else [test]
+
+    def run(test):
+        result = unittest.TestResult()
+        test.run(result)
+        return test, result
+
+    failed, ran = False, 0
+    chosen = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:], sys.modules[module]) if sys.argv[1:] else \
+        unittest.defaultTestLoader.loadTestsFromModule(sys.modules[module])
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for test, result in pool.map(run, cases(chosen)):
+            for _, why in result.failures + result.errors:
+                print(f"FAILED: {test.id()}\n{why}")
+            for _, why in result.skipped:
+                print(f"skipped: {test.id()}: {why}")
+            failed |= not result.wasSuccessful()
+            ran += not result.skipped
+    print(f"{ran} tests ran")
+    sys.exit(1 if failed else 0 if ran else 77)
