@@ -19,13 +19,6 @@ typedef struct chat {
   bool interactive; /* a person types: prompt */
 } chat;
 
-static exit_status no_answer(conversation *c) {
-  genai_error error = {0};
-  error_set(&error, GENAI_ERROR_TIMEOUT, "Nothing came for %.3g s, and the answer is not complete.",
-            (double)c->settings->timeout_ms / 1000);
-  return report_error(&c->report, &error);
-}
-
 static exit_status closed(conversation *c, bool answered) {
   report_note(&c->report, "[the service closed the session]");
   return answered ? STATUS_OK : STATUS_REFUSED;
@@ -60,7 +53,7 @@ static exit_status hold_turn(conversation *c, const char *text, bool *over) {
     if (complete && (c->turn.first_audio_ms == 0 || c->totals.words > words)) return end_line(c);
     switch (conversation_wait(c, -1, complete ? WORDS_MS : c->settings->timeout_ms)) {
     case CONVERSATION_INTERRUPTED: return STATUS_INTERRUPTED;
-    case CONVERSATION_TIMEOUT: return complete ? end_line(c) : no_answer(c);
+    case CONVERSATION_TIMEOUT: return complete ? end_line(c) : conversation_no_answer(c, "");
     case CONVERSATION_MESSAGE:
     case CONVERSATION_EXTRA: break;
     }

@@ -19,6 +19,13 @@ enum { MEMORY_MAX = 256 << 20, SAMPLES_MAX = 64 << 20, TOOL_MS = 60000 };
 
 /* ---- opening and closing ---- */
 
+/* A refused setup may be a refused handle: the service says both in the same words. */
+static void say_stale(const conversation *c, const genai_error *error) {
+  if (error->close_code != 1007 && error->close_code != 1008) return;
+  say("The session that %s holds may be too old to be resumed, or another model's: remove the file, or use --reconnect fresh, to begin anew.",
+      c->settings->resume);
+}
+
 static genai_status open_session(conversation *c, const session_defaults *defaults, genai_error *error) {
   genai_live_connect_params params = {.model = c->settings->model, .reconnect = session_reconnect(c->settings->reconnect)};
   genai_status status = tools_read_results(&c->tools, &c->settings->tool_results, &c->memory, error);
@@ -40,6 +47,7 @@ static genai_status open_session(conversation *c, const session_defaults *defaul
   c->manual_activity = input != NULL && input->automatic_activity_detection != NULL &&
                        input->automatic_activity_detection->disabled.value;
   status = genai_live_connect(c->client, &params, &c->session, &wait, error);
+  if (status == GENAI_ERROR_REFUSED && params.resumption_handle != NULL) say_stale(c, error);
   return status != GENAI_OK ? status : (c->fd = genai_live_fd(c->session, error)) < 0 ? GENAI_ERROR_SYSTEM : GENAI_OK;
 }
 
@@ -251,16 +259,23 @@ static void take_error(conversation *c, const genai_live_server_error *error) {
 static void take_event(conversation *c, const genai_live_event *event) {
   bool goes_on = event->kind == GENAI_LIVE_EVENT_RESUMED || event->kind == GENAI_LIVE_EVENT_DEGRADED;
   session_event_report(&c->report, event);
-  if (event->kind == GENAI_LIVE_EVENT_RECONNECTING) c->cut |= c->turn.running;
+  if (event->kind == GENAI_LIVE_EVENT_RECONNECTING) {
+    c->cut |= c->turn.running;
+    c->away = true;
+  }
   if (!goes_on) return;
+  c->away = false;
   c->again = c->cut && event->replayed > 0;
   c->cut = false;
 }
 
-/* Where it fails, the conversation goes on. */
+/* Where it fails, that is said once, and the conversation goes on. */
 static void keep_handle(conversation *c) {
   genai_error error = {0};
-  if (c->settings->resume != NULL && resume_write(c->settings->resume, c->session, &error) != GENAI_OK) report_error(&c->report, &error);
+  if (c->settings->resume == NULL) return;
+  bool kept = resume_write(c->settings->resume, c->session, &error) == GENAI_OK;
+  if (!kept && !c->handle_lost) report_error(&c->report, &error);
+  c->handle_lost = !kept;
 }
 
 static genai_status take_message(conversation *c, const genai_live_message *message, genai_error *error) {
@@ -312,6 +327,17 @@ conversation_result conversation_take(conversation *c, exit_status *status) {
       return CONVERSATION_FAILED;
     }
   }
+}
+
+exit_status conversation_no_answer(conversation *c, const char *what) {
+  genai_error error = {0};
+  double seconds = (double)c->settings->timeout_ms / 1000;
+  if (c->away)
+    error_set(&error, GENAI_ERROR_TIMEOUT,
+              "The connection was lost, and for %.3g s no other could be made; the answer is not complete. Check the network; "
+              "--timeout SECONDS waits longer.", seconds);
+  else error_set(&error, GENAI_ERROR_TIMEOUT, "Nothing came for %.3g s%s, and the answer is not complete.", seconds, what);
+  return report_error(&c->report, &error);
 }
 
 conversation_news conversation_wait(conversation *c, int extra_fd, int64_t timeout_ms) {

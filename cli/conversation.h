@@ -46,6 +46,8 @@ typedef struct conversation {
   bool text_out;                     /* the answer's words are the data */
   conversation_turn turn;
   bool cut, again;                   /* its connection is gone; what was asked is asked again, so that it will begin again */
+  bool away;                         /* no connection, and another is being made */
+  bool handle_lost;                  /* the resumption handle could not be kept, which was said */
   conversation_totals totals;
   /* Called when a turn ends, and with its first audio; may be NULL. */
   void (*on_first_audio)(void *user, int64_t now_ms);
@@ -68,6 +70,8 @@ typedef enum conversation_news {
 } conversation_news;
 /* Waits until a message is here, `extra_fd` (or -1) is readable, the user interrupts or the time is over. */
 conversation_news conversation_wait(conversation *c, int extra_fd, int64_t timeout_ms);
+/* What became of an answer when nothing more came in time; `what` was waited for. */
+exit_status conversation_no_answer(conversation *c, const char *what);
 /* Closes the session gracefully; calls of other threads with it come back. */
 void conversation_shut(conversation *c);
 /* The same, and frees everything but the writer. Also what was never opened, if it is zero. */

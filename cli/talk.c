@@ -51,12 +51,9 @@ static int64_t patience(const talk *t) {
 }
 
 static exit_status no_answer(talk *t) {
-  genai_error error = {0};
+  bool silent = atomic_load(&t->sender.speech_ms) == 0;
   if (t->conversation.totals.turns > 0 && !t->conversation.turn.running) return STATUS_OK;
-  error_set(&error, GENAI_ERROR_TIMEOUT, "Nothing came for %.3g s after the sound's end, and the answer is not complete.%s",
-            (double)t->conversation.settings->timeout_ms / 1000,
-            atomic_load(&t->sender.speech_ms) == 0 ? " The sound seems to hold no speech." : "");
-  return report_error(&t->conversation.report, &error);
+  return conversation_no_answer(&t->conversation, silent ? " after the sound's end, which seems to hold no speech" : " after the sound's end");
 }
 
 static exit_status closed_early(talk *t) {

@@ -50,7 +50,9 @@ typedef struct genai_live_connect_params {
   genai_live_reconnect reconnect;          /* default RESUME: the setup asks for resumption handles (transparent ones on Vertex)
                                               unless its own sessionResumption says how */
   genai_live_recovery recovery;
-  const char *resumption_handle;           /* of an earlier session, to go on with (setup.sessionResumption.handle); or NULL */
+  const char *resumption_handle;           /* of an earlier session, to go on with (setup.sessionResumption.handle); or NULL. One
+                                              that the service does not know any more is GENAI_ERROR_REFUSED; with
+                                              RESUME_OR_FRESH a fresh session begins (GENAI_LIVE_EVENT_DEGRADED) */
 } genai_live_connect_params;
 
 /* What happened to the session itself. */

@@ -160,6 +160,14 @@ static bool renews(session_mind *s, uint64_t now) {
   return s->renewed = true;
 }
 
+/* A handle of an earlier session that the service does not know any more: where a fresh one will do, it need not fail. */
+static bool forgets_handle(session_mind *s, session_fate fate) {
+  if (s->was_open || fate != SESSION_FATE_HANDLE || !keeps_history(s) || s->settings.single_use) return false;
+  mem_free(s->handle);
+  s->handle = NULL;
+  return s->restart_due = true;
+}
+
 static bool over(const session_mind *s, session_fate fate) {
   if (fate == SESSION_FATE_FINAL || s->settings.reconnect == GENAI_LIVE_RECONNECT_NONE || !s->was_open) return true;
   return s->end.status == GENAI_CLOSED && s->end.close_code != 1001 && s->leave_at == SESSION_NEVER && s->phase == SESSION_OPEN;
@@ -190,6 +198,7 @@ session_step session_recover(session_mind *s, uint64_t now) {
   if (s->phase == SESSION_WAITING) return dial(s, now);
   session_fate fate = left ? SESSION_FATE_RETRY : session_fate_of(&s->end, setup, s->handle && s->resumed);
   if (!left && renews(s, now)) return go_on(s, RENEWAL_PAUSE, now);
+  if (forgets_handle(s, fate)) return dial(s, now);
   if (!left && over(s, fate)) return s->trail.size && s->end.status != GENAI_CLOSED ? give_up(s, "") : session_end(s, false);
   if (stable(s, now)) forget_trouble(s);
   if (s->troubled_at == SESSION_NEVER) s->troubled_at = now;

@@ -127,7 +127,12 @@ static void open(session_mind *s, session_step *step, uint64_t now) {
   step->opened = !s->was_open;
   step->reopened = s->was_open;
   s->was_open = true;
-  if (step->reopened) session_reopened(s, now, step);
+  if (step->reopened) {
+    session_reopened(s, now, step);
+  } else if (s->restart_due) {
+    session_tell(s, &(genai_live_event){.kind = GENAI_LIVE_EVENT_DEGRADED});
+    s->restart_due = false;
+  }
 }
 
 static void watch_turn(session_mind *s, const session_news *news, uint64_t now) {

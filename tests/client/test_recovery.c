@@ -229,6 +229,22 @@ static void gives_and_takes_handles(void **state) {
   done(&x);
 }
 
+/* A fresh session will do: it is told that the earlier one is gone. */
+static void old_handles_need_not_fail(void **state) {
+  (void)state;
+  fixture x = {.f = fake_new(), .client = fake_client(NULL)};
+  genai_live_connect_params p = {.model = "m", .resumption_handle = "old", .reconnect = GENAI_LIVE_RECONNECT_RESUME_OR_FRESH};
+  x.f->silent = true;
+  assert_int_equal(genai_live_start(x.client, &p, &x.session, NULL), GENAI_OK);
+  contains(sent(&x, 0), "\"handle\":\"old\"");
+  x.f->silent = false;
+  fake_close(x.f, 1007, "Request contains an invalid argument.");
+  assert_null(strstr(sent(&x, 1), "\"handle\":\"old\""));
+  expect(&x, GENAI_LIVE_EVENT_OPEN);
+  expect(&x, GENAI_LIVE_EVENT_DEGRADED);
+  done(&x);
+}
+
 /* ---- music ---- */
 
 static void music_goes_on_as_it_was(void **state) {
@@ -266,6 +282,7 @@ int main(void) {
       cmocka_unit_test(hands_over_at_a_safe_point),
       cmocka_unit_test(tells_calls_that_are_gone),
       cmocka_unit_test(gives_and_takes_handles),
+      cmocka_unit_test(old_handles_need_not_fail),
       cmocka_unit_test(music_goes_on_as_it_was),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from command import CLEAN, COMMAND, Case, LAUNCHED, SHARED, json_lines, skip  # noqa: E402,F401
+from command import CLEAN, COMMAND, Case, LAUNCHED, SHARED, run, skip  # noqa: E402,F401
 from sound import read_wav  # noqa: E402,F401
 
 SCALE = max(1, int(os.environ.get("GENAI_TEST_SCALE", "1")))  # how much slower this machine may be

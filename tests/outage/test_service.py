@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from outage import Case, Emulator, LONG, Run, SCALE, pcm_file, read_wav, run_together
+from outage import Case, Emulator, LONG, Run, SCALE, pcm_file, read_wav, run, run_together
 from sound import silence, tone
 
 PATIENT = os.environ.get("GENAI_PATIENT", "patient")
@@ -92,7 +92,7 @@ class Killed(Service):
         talk = self.talk(e, 3, more=["--timeout", 2])
         talk.until("firstAudio")
         e.kill()
-        self.ended(talk, 5, 20, "Nothing came for 2 s")
+        self.ended(talk, 5, 20, "The connection was lost, and for 2 s no other could be made")
 
     def test_none_ends_at_once(self):
         e = self.emulator().start()
@@ -247,6 +247,40 @@ class Descriptors(Service):
         self.assertIn("too many open files", "".join(str(v.get("text")) for v in p.events))
         resource.prlimit(p.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
         self.ended(p, 0, 30)
+
+
+class Handles(Service):
+    """--resume with what is no handle, or one that has expired."""
+
+    def chat(self, content, *more):
+        path = self.folder / "handle"
+        if content is not None:
+            path.write_bytes(content)
+        done = run("chat", "--emulator", "--resume", path, *more, "hi")
+        self.assertFalse(path.with_suffix(".new").exists())
+        return done
+
+    def test_no_handle(self):
+        for content in (b"two words", b"two\nlines", b"\xff\xfe", b"a" * 100000, b"a\0b"):
+            self.check(self.chat(content), 2, "holds no resumption handle. Give the file that an earlier --resume wrote, or a new one.")
+            self.assertEqual((self.folder / "handle").read_bytes(), content)
+
+    def test_none_yet(self):
+        self.check(self.chat(b""), 0)
+        kept = (self.folder / "handle").read_bytes()
+        self.assertNotEqual(kept, b"")
+        self.check(self.chat(None, "--reconnect", "fresh"), 0)  # by an emulator that does not know it
+        self.assertNotEqual((self.folder / "handle").read_bytes(), kept)
+
+    def test_expired(self):
+        self.check(self.chat(b"abcdef"), 4, ("remove the file, or use --reconnect fresh, to begin anew", "1007"))
+
+    def test_no_place(self):
+        self.check(run("chat", "--emulator", "--resume", self.folder, "hi"), 1, "could not be read: Is a directory")
+        done = self.check(run("chat", "--emulator", "--resume", self.folder / "none" / "x", "hi"), 1, "x, could not be written: No such file")
+        self.assertEqual((done.stdout, done.stderr.count("\n")), ("", 1))  # before anything was dialed, and once
+        self.check(run("chat", "--emulator", "--resume", "", "hi"), 2, "--resume wants the name of a file.")
+        self.check(run("chat", "--emulator", "--reconnect", "maybe", "hi"), 2, '"maybe"; it takes one of: resume fresh none.')
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ struct books {
 
 /* ---- judging ---- */
 
-static void note(books *b, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void note(books *b, const char *format, ...) {
   va_list arguments;
   if (*b->verdict.first) return;
   va_start(arguments, format);

@@ -9,11 +9,25 @@
 
 enum { ARGUMENTS_MAX = 40, GRACE_MS = 5000 };
 
+/* The one that runs: it must not outlive us, whatever ends us. */
+static volatile sig_atomic_t running;
+
+void service_abandon(void) {
+  if (running) kill((pid_t)running, SIGKILL);
+}
+
+static void on_signal(int number) {
+  service_abandon();
+  _exit(128 + number);
+}
+
 bool service_prepare(service_process *s, const char *program, const char *folder, bool ledger) {
   *s = (service_process){.program = program, .folder = folder};
   snprintf(s->ca, sizeof s->ca, "%s/ca.pem", folder);
   snprintf(s->ledger, sizeof s->ledger, "%s/ledger", folder);
   snprintf(s->state, sizeof s->state, "%s/state", folder);
+  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  for (size_t i = 0; i < 3; i++) sigaction(signals[i], &(struct sigaction){.sa_handler = on_signal}, NULL);
   if (!ledger) *s->ledger = '\0';
   return !ledger || mkfifo(s->ledger, 0600) == 0;
 }
@@ -47,6 +61,7 @@ bool service_begin(service_process *s, const char *const *more) {
       fprintf(stderr, "soak: %s\n", error.message);
       return false;
     }
+    running = (sig_atomic_t)s->child.pid;
     if (read_line(s->child.out, line, sizeof line)) break;
     service_kill(s); /* the port may be held for a moment after a kill */
     watch_sleep_ms(100);
@@ -59,6 +74,7 @@ bool service_begin(service_process *s, const char *const *more) {
 }
 
 void service_kill(service_process *s) {
+  running = 0;
   kill(s->child.pid, SIGKILL);
   process_stop(&s->child, GRACE_MS);
   close(s->child.out);
@@ -66,6 +82,7 @@ void service_kill(service_process *s) {
 
 bool service_end(service_process *s) {
   int status = -1;
+  running = 0;
   kill(s->child.pid, SIGTERM);
   for (int i = 0; i < 500 && !process_ended(&s->child, &status); i++) watch_sleep_ms(10);
   process_stop(&s->child, GRACE_MS);

@@ -109,6 +109,7 @@ bool service_prepare(service_process *s, const char *program, const char *folder
 bool service_begin(service_process *s, const char *const *more);
 void service_kill(service_process *s);
 bool service_end(service_process *s);
+void service_abandon(void); /* kills the one that runs, from anywhere */
 
 /* ---- talk.c: the client's side ---- */
 

@@ -49,6 +49,7 @@ static void *watch(void *unused) {
       const char *name = atomic_load(&slots[i].name);
       if (!name || watch_now_ms() < atomic_load(&slots[i].until_ms) || name != atomic_load(&slots[i].name)) continue;
       fprintf(stderr, "HANG: %s did not end by its deadline. Again: %s\n", name, how);
+      service_abandon();
       abort();
     }
     watch_sleep_ms(LOOK_MS);
