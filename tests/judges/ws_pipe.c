@@ -126,7 +126,7 @@ static void on_close(void *user, int code, const char *reason, size_t size) {
   peer *p = user;
   printf("close %d %.*s\n", code, (int)size, reason);
   p->closed = true;
-  put_close(p, code, NULL);
+  put_close(p, ws_code_sendable(code) ? code : WS_CODE_EMPTY, NULL);
 }
 
 static genai_status read_some(peer *p, ws_decoder *d, bool *end, genai_error *error) {
