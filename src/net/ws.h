@@ -48,6 +48,8 @@ void net_ws_upgrade(net_ws *ws);
 /* Takes a message (one text frame, freshly masked) when the one before has left and the stream has room: holds a
  * reference to it and returns true; false: wait for `writable`. Many small messages may be taken in one loop turn. */
 bool net_ws_send(net_ws *ws, payload *message);
+/* The same as a frame of either kind: WS_TEXT or WS_BINARY. */
+bool net_ws_send_as(net_ws *ws, ws_opcode opcode, payload *message);
 /* Whether everything taken has been handed to the kernel. */
 bool net_ws_flushed(const net_ws *ws);
 bool net_ws_ping(net_ws *ws);

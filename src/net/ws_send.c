@@ -47,7 +47,7 @@ void ws_pump(net_ws *ws) {
   }
 }
 
-bool net_ws_send(net_ws *ws, payload *message) {
+bool net_ws_send_as(net_ws *ws, ws_opcode opcode, payload *message) {
   if (ws->state != NET_WS_OPEN || ws->close_due || ws->close_sent || ws->close_received) return false;
   size_t room = 0;
   uint8_t *to = ws->message ? NULL : net_stream_room(ws->stream, &room);
@@ -59,12 +59,14 @@ bool net_ws_send(net_ws *ws, payload *message) {
     ws_doom(ws, GENAI_ERROR_SYSTEM);
     return false;
   }
-  net_stream_commit(ws->stream, ws_header_write(to, WS_TEXT, true, message->size, ws->mask));
+  net_stream_commit(ws->stream, ws_header_write(to, opcode, true, message->size, ws->mask));
   ws->message = payload_hold(message);
   ws->sent = 0;
   ws_pump(ws);
   return true;
 }
+
+bool net_ws_send(net_ws *ws, payload *message) { return net_ws_send_as(ws, WS_TEXT, message); }
 
 bool net_ws_flushed(const net_ws *ws) {
   return !ws->message && !ws->pong_due && !ws->ping_due && !ws->close_due && net_stream_flushed(ws->stream);

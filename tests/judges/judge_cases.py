@@ -160,7 +160,7 @@ def close_codes():
         @case(name=f"unregistered_close_{code}", says=f"close {code} why")
         async def unregistered(peer, code=code):
             peer.frame(CLOSE, close_payload(code, "why"))
-            await peer.wait_closed()
+            await peer.fails(1005)
 
     for code in FORBIDDEN:
         @case(name=f"forbidden_close_{code}",

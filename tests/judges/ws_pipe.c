@@ -2,6 +2,7 @@
  *
  *   ws_pipe [options] client URL    connects and sends every message back until the peer closes
  *   ws_pipe [options] server PORT   prints the port (0: any free one), takes one connection and does the same
+ *   ws_pipe [options] servers PORT  the same, for any number of connections, each in a process of its own
  *
  *   --fragment N          sends messages in frames of N bytes with a ping between them
  *   --max N               the ceiling for a message received
@@ -25,7 +26,7 @@
 #include "net/http.h"
 #include "net/ws_frame.h"
 
-enum { SCRATCH = 64 * 1024, LIFETIME_S = 60, OUT_MAX = 512 << 20 };
+enum { SCRATCH = 64 * 1024, LIFETIME_S = 60, SERVERS_S = 1800, BACKLOG = 16, OUT_MAX = 512 << 20 };
 
 typedef struct options {
   size_t fragment, max;
@@ -125,7 +126,7 @@ static void on_close(void *user, int code, const char *reason, size_t size) {
   peer *p = user;
   printf("close %d %.*s\n", code, (int)size, reason);
   p->closed = true;
-  put_close(p, code, NULL);
+  put_close(p, ws_code_sendable(code) ? code : WS_CODE_EMPTY, NULL);
 }
 
 static genai_status read_some(peer *p, ws_decoder *d, bool *end, genai_error *error) {
@@ -242,23 +243,41 @@ static int dial(const char *text, net_url *url) {
   return fd;
 }
 
-static int take_one(const char *port) {
+static int listen_at(const char *port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   int listener = socket(AF_INET, SOCK_STREAM, 0);
   address.sin_port = htons((uint16_t)atoi(port));
-  if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1) != 0 ||
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, BACKLOG) != 0 ||
       getsockname(listener, (struct sockaddr *)&address, &size) != 0)
     die("cannot listen");
   printf("%d\n", ntohs(address.sin_port));
-  int fd = accept(listener, NULL, NULL);
-  if (fd < 0) die("cannot accept");
+  return listener;
+}
+
+/* The next connection: with `many`, in a new process, while this one waits for more. */
+static int take(int listener, bool many) {
+  pid_t child = 0;
+  int fd;
+  if (many) {
+    signal(SIGCHLD, SIG_IGN); /* no zombies */
+    alarm(SERVERS_S);
+  }
+  do {
+    fd = accept(listener, NULL, NULL);
+    if (fd < 0) die("cannot accept");
+    child = many ? fork() : 0;
+    if (child < 0) die("cannot fork");
+    if (child) close(fd);
+  } while (child);
   close(listener);
+  alarm(LIFETIME_S);
   return fd;
 }
 
 static int usage(void) {
-  fputs("usage: ws_pipe [--fragment N] [--max N] [--close CODE[:TEXT]] [--ping TEXT] client URL | server PORT\n",
+  fputs("usage: ws_pipe [--fragment N] [--max N] [--close CODE[:TEXT]] [--ping TEXT] client URL | server PORT |\n"
+        "               servers PORT\n",
         stderr);
   return 2;
 }
@@ -293,9 +312,9 @@ int main(int argc, char **argv) {
   p->options = &o;
   buf_init(&p->out, OUT_MAX);
   if (strcmp(mode, "client") == 0) p->role = WS_CLIENT;
-  else if (strcmp(mode, "server") == 0) p->role = WS_SERVER;
+  else if (strcmp(mode, "server") == 0 || strcmp(mode, "servers") == 0) p->role = WS_SERVER;
   else return usage();
-  p->fd = p->role == WS_CLIENT ? dial(where, &url) : take_one(where);
+  p->fd = p->role == WS_CLIENT ? dial(where, &url) : take(listen_at(where), strcmp(mode, "servers") == 0);
   setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   snprintf(host_port, sizeof host_port, url.ipv6 ? "[%s]:%d" : "%s:%d", url.host, url.port);
   shake_hands(p, url.path.size ? url.path.data : "/", host_port);

@@ -41,6 +41,7 @@ typedef struct client {
   size_t header_count, ceiling;
   payload **to_send; /* sent in this order from `open` on */
   size_t send_count, sent;
+  bool binary; /* sent as */
   bool pause; /* after each message; resumed by a task */
   int abort_at, events;
   const char *phase; /* before the abort */
@@ -76,7 +77,9 @@ static bool step(client *c) {
 }
 
 static void send_more(client *c) {
-  while (c->sent < c->send_count && net_ws_send(c->ws, c->to_send[c->sent])) c->sent++;
+  while (c->sent < c->send_count && (c->binary ? net_ws_send_as(c->ws, WS_BINARY, c->to_send[c->sent])
+                                               : net_ws_send(c->ws, c->to_send[c->sent])))
+    c->sent++;
 }
 
 static void on_open(void *user) {
@@ -209,15 +212,15 @@ static void test_echo(void **state) {
     hash = hash_bytes(hash, messages[i]->data, sizes[i]);
     bytes += sizes[i];
   }
-  for (int kind = 0; kind < 4; kind++) {
+  for (int kind = 0; kind < 8; kind++) {
     peer *p = peer_new(echo, NULL, kind & 1 ? &leaf : NULL);
-    client c =
-        CLIENT(.tls = kind & 1 ? client_tls() : NULL, .to_send = messages, .send_count = COUNT, .pause = kind & 2);
+    client c = CLIENT(.tls = kind & 1 ? client_tls() : NULL, .to_send = messages, .send_count = COUNT, .pause = kind & 2,
+                      .binary = kind & 4);
     start(&c, p);
     assert_true(gate_wait(&c.got, COUNT));
     assert_int_equal(c.bytes, bytes);
     assert_true(c.hash == hash);
-    assert_int_equal(c.opcode, WS_TEXT);
+    assert_int_equal(c.opcode, c.binary ? WS_BINARY : WS_TEXT);
     rig_on_loop(loop, ping_client, &c);
     assert_true(gate_wait(&c.ponged, 1));
     rig_on_loop(loop, close_client, &c);
