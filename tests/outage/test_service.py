@@ -267,10 +267,12 @@ class Handles(Service):
 
     def test_none_yet(self):
         self.check(self.chat(b""), 0)
-        kept = (self.folder / "handle").read_bytes()
-        self.assertNotEqual(kept, b"")
-        self.check(self.chat(None, "--reconnect", "fresh"), 0)  # by an emulator that does not know it
-        self.assertNotEqual((self.folder / "handle").read_bytes(), kept)
+        self.assertNotEqual((self.folder / "handle").read_bytes(), b"")
+
+    def test_begins_anew(self):
+        done = self.check(self.chat(b"abcdef", "--reconnect", "fresh"), 0, "A fresh session")
+        self.assertIn("hi", done.stdout)
+        self.assertNotIn((self.folder / "handle").read_bytes(), (b"", b"abcdef"))
 
     def test_expired(self):
         self.check(self.chat(b"abcdef"), 4, ("remove the file, or use --reconnect fresh, to begin anew", "1007"))
