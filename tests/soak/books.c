@@ -172,8 +172,9 @@ static book *book_of(books *b, json_t *record) {
     b->all[conversation] = calloc(1, sizeof(book));
     if (!b->all[conversation]) abort();
     b->all[conversation]->owner = -1;
-    b->all[conversation]->entries = calloc(b->open_max, sizeof(entry)); /* at once, for it is not to look like growth */
+    b->all[conversation]->entries = malloc(b->open_max * sizeof(entry));
     if (!b->all[conversation]->entries) abort();
+    memset(b->all[conversation]->entries, 1, b->open_max * sizeof(entry)); /* all of it now: it must not look like growth */
   }
   return b->all[conversation];
 }

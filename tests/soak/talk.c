@@ -15,6 +15,7 @@ void talk_prepare(talk *t, const talk_options *options) {
   *t = (talk){.options = *options, .talkers = calloc(options->sessions, sizeof *t->talkers)};
   if (!t->talkers) abort();
   for (unsigned i = 0; i < options->sessions; i++) {
+    memset(t->talkers[i].windows, 1, sizeof t->talkers[i].windows); /* touched now, not little by little */
     t->talkers[i].number = i;
     t->talkers[i].flavour = options->sessions == 1 ? SCRIPT_MANUAL : i % SCRIPT_FLAVOURS;
     pthread_mutex_init(&t->talkers[i].mutex, NULL);
