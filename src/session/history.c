@@ -69,6 +69,7 @@ void session_history_sent(session_history *h, const payload *message, uint64_t s
     h->cut_at = h->count;
     h->cut_serial = serial;
   }
+  for (size_t i = h->answered; i < h->count; i++) at(h, i)->again = false; /* what was to go out again did, or was given up */
   arena_init(&a, READ_MAX);
   if (wire_read(&a, &wire_live_client_message, (const char *)message->data, message->size, NULL, &out, NULL) == GENAI_OK) {
     const genai_live_client_message *m = out;
@@ -116,17 +117,20 @@ payload *session_history_seed(const session_history *h, uint64_t kept, bool owed
   genai_content turns[SESSION_HISTORY_TURNS];
   const genai_content *turn[SESSION_HISTORY_TURNS];
   buf b;
-  size_t count = h->answered;
-  while (count < h->count && !at(h, count)->again && at(h, count)->serial <= kept) count++;
-  if (!count) return NULL;
-  complete = complete || (owed && count > h->answered && !at(h, count - 1)->model);
-  for (size_t i = 0; i < count; i++) {
+  size_t count = 0;
+  bool asks = false; /* the last turn told is one that nobody answered */
+  for (size_t i = 0; i < h->count; i++) {
+    if (i >= h->answered && (at(h, i)->again || at(h, i)->serial > kept)) continue;
     const char *text = buf_cstr(&at(h, i)->text);
-    parts[i] = (genai_part){.text = text ? text : ""};
-    part[i] = &parts[i];
-    turns[i] = (genai_content){.parts = {&part[i], 1}, .role = at(h, i)->model ? "model" : "user"};
-    turn[i] = &turns[i];
+    parts[count] = (genai_part){.text = text ? text : ""};
+    part[count] = &parts[count];
+    turns[count] = (genai_content){.parts = {&part[count], 1}, .role = at(h, i)->model ? "model" : "user"};
+    turn[count] = &turns[count];
+    asks = i >= h->answered && !at(h, i)->model;
+    count++;
   }
+  if (!count) return NULL;
+  complete = complete || (owed && asks);
   const genai_live_client_content content = {.turns = {turn, count}, .turn_complete = {true, complete}};
   payload_begin(&b, SESSION_HISTORY_BYTES * 7, h->bytes + 64 * count);
   payload *out = NULL;
