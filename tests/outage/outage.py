@@ -126,8 +126,10 @@ class Run:
     def __init__(self, *arguments, prefix=(), env=None, program=None, **more):
         self.started = time.monotonic()
         self.events, self.errors, self.fresh = [], [], queue.Queue()
-        self.process = subprocess.Popen([*prefix, *([program] if program else LAUNCHED), *map(str, arguments), *([] if program else ["--json"])],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env={**CLEAN, "GEMINI_API_KEY": "any", **(env or {})}, **more)
+        command = [*prefix, program] if program else [*prefix, *LAUNCHED]
+        self.process = subprocess.Popen([*command, *map(str, arguments), *([] if program else ["--json"])], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env={**CLEAN, "GEMINI_API_KEY": "any", **(env or {})}, **more)
         self.readers = [threading.Thread(target=self.read, args=(self.process.stdout, True), daemon=True),
                         threading.Thread(target=self.read, args=(self.process.stderr, False), daemon=True)]
         for r in self.readers:
@@ -184,7 +186,8 @@ class Run:
     def told(self):
         """What happened, one line each, without the tellings of every piece."""
         small = {"inputTranscription", "outputTranscription", "usage", "summary"}
-        return "".join(f"\n  {e['ms']:6} {e['event']} {e.get('text', e.get('message', ''))}" for e in self.events if e["event"] not in small) + "\n"
+        lines = (f"\n  {e['ms']:6} {e['event']} {e.get('text', e.get('message', ''))}" for e in self.events if e["event"] not in small)
+        return "".join(lines) + "\n"
 
 
 def transcript(events):

@@ -14,7 +14,8 @@ static int64_t now_ms(void) {
 }
 
 static void tell(int64_t start_ms, const char *event, const char *text, uint64_t lost) {
-  json_t *line = json_pack("{s:s,s:I,s:s,s:I}", "event", event, "ms", (json_int_t)(now_ms() - start_ms), "text", text, "lost", (json_int_t)lost);
+  json_int_t since_ms = now_ms() - start_ms;
+  json_t *line = json_pack("{s:s,s:I,s:s,s:I}", "event", event, "ms", since_ms, "text", text, "lost", (json_int_t)lost);
   char *written = json_dumps(line, JSON_COMPACT);
   puts(written);
   fflush(stdout);
