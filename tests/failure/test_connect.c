@@ -15,7 +15,7 @@
 #include "odd.h"
 #include "talk.h"
 
-enum { SHORT_MS = 150 };
+enum { SHORT_MS = 400 };
 
 /* The peer's certificate: none, or one that is good, or bad in one way. */
 typedef enum cert { PLAIN, GOOD, EXPIRED, NOT_YET_VALID, SELF_SIGNED, UNKNOWN_ISSUER, WRONG_HOST, CERTS } cert;

@@ -71,7 +71,8 @@ static void on_writable(void *user) {
 }
 
 static void start(net_task *task) {
-  static const net_ws_events events = {on_open, on_message, on_pong, on_writable, on_close, on_end};
+  static const net_ws_events events = {.open = on_open, .message = on_message, .pong = on_pong, .writable = on_writable, .close = on_close,
+                                       .end = on_end};
   echo *e = (echo *)task;
   genai_error error = {0};
   if (net_ws_connect(&e->ws, e->loop, &e->params, &events, e, &error)) finish(e, &error);

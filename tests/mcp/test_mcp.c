@@ -112,7 +112,7 @@ static void add_fails(const char *const *argv, genai_status status, const char *
   genai_tools *tools;
   genai_error error = {0};
   assert_int_equal(genai_tools_new(&tools, NULL, NULL), GENAI_OK);
-  genai_status got = genai_tools_add_mcp(tools, argv, &(genai_mcp_options){.start_timeout_ms = 2000}, &error);
+  genai_status got = genai_tools_add_mcp(tools, argv, &(genai_mcp_options){.start_timeout_ms = 5000}, &error);
   if (got != status) fail_msg("%s: %s", genai_status_name(got), error.message);
   says(error.message, part);
   genai_tools_free(tools);
@@ -125,7 +125,7 @@ static void bad_servers(void **state) {
   else add_fails((const char *const[]){"/nowhere/at/all", NULL}, GENAI_ERROR_SYSTEM, "could not be started");
   add_fails((const char *const[]){NULL}, GENAI_ERROR_ARGUMENT, "no command");
   add_fails((const char *const[]){"python3", SERVER, "mute", NULL}, GENAI_ERROR_LOST, "has ended");
-  add_fails((const char *const[]){"python3", SERVER, "silent", NULL}, GENAI_ERROR_TIMEOUT, "2000 ms");
+  add_fails((const char *const[]){"python3", SERVER, "silent", NULL}, GENAI_ERROR_TIMEOUT, "5000 ms");
 }
 
 int main(void) {
