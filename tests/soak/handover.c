@@ -10,7 +10,7 @@
 #include "net/thread.h"
 #include "soak.h"
 
-enum { SESSIONS = 40, MEASURES_MAX = 4096, SCENE_MS = 240000, WAIT_MS = 100, SOUND_MS = 20, CALL_MS = 5000,
+enum { SESSIONS = 20, MEASURES_MAX = 4096, SCENE_MS = 240000, WAIT_MS = 100, SOUND_MS = 20, CALL_MS = 5000,
        SLACK_MS = 1500 };
 
 /* What the application does, over and over. */
