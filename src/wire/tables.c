@@ -22,6 +22,37 @@ const wire_enum wire_enum_auth_type = {
   "AuthType", 7, auth_type_texts, auth_type_sizes
 };
 
+static const char *const video_metadata_content_layer_texts[] = {
+  "CONTENT_LAYER_UNSPECIFIED", "FRAMES", "AUDIO", "TRANSCRIPT"
+};
+static const uint8_t video_metadata_content_layer_sizes[] = {
+  25, 6, 5, 10
+};
+const wire_enum wire_enum_video_metadata_content_layer = {
+  "VideoMetadataContentLayer", 4, video_metadata_content_layer_texts, video_metadata_content_layer_sizes
+};
+
+static const char *const document_metadata_content_layer_texts[] = {
+  "CONTENT_LAYER_UNSPECIFIED", "PAGE_IMAGE", "PAGE_TEXT"
+};
+static const uint8_t document_metadata_content_layer_sizes[] = {
+  25, 10, 9
+};
+const wire_enum wire_enum_document_metadata_content_layer = {
+  "DocumentMetadataContentLayer", 3, document_metadata_content_layer_texts, document_metadata_content_layer_sizes
+};
+
+static const char *const spreadsheet_metadata_content_layer_texts[] = {
+  "CONTENT_LAYER_UNSPECIFIED", "DATA", "FORMULAS", "VISUAL"
+};
+static const uint8_t spreadsheet_metadata_content_layer_sizes[] = {
+  25, 4, 8, 6
+};
+const wire_enum wire_enum_spreadsheet_metadata_content_layer = {
+  "SpreadsheetMetadataContentLayer", 4, spreadsheet_metadata_content_layer_texts,
+  spreadsheet_metadata_content_layer_sizes
+};
+
 static const char *const part_media_resolution_level_texts[] = {
   "MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH",
   "MEDIA_RESOLUTION_ULTRA_HIGH"
@@ -177,13 +208,13 @@ const wire_enum wire_enum_media_resolution = {
 };
 
 static const char *const thinking_level_texts[] = {
-  "THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH"
+  "THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"
 };
 static const uint8_t thinking_level_sizes[] = {
-  26, 7, 3, 6, 4
+  26, 7, 3, 6, 4, 5
 };
 const wire_enum wire_enum_thinking_level = {
-  "ThinkingLevel", 5, thinking_level_texts, thinking_level_sizes
+  "ThinkingLevel", 6, thinking_level_texts, thinking_level_sizes
 };
 
 static const char *const audio_transcription_config_mode_texts[] = {
@@ -613,12 +644,60 @@ static const wire_field video_metadata_fields[] = {
     offsetof(genai_video_metadata, fps), 0, { NULL } },
   { "startOffset", "start_offset", NULL, NULL, 11, 12, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_metadata, start_offset), 0, { NULL } },
+  { "contentLayers", "content_layers", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_video_metadata, content_layers), 0, { .enumeration = &wire_enum_video_metadata_content_layer } },
 };
 static const uint8_t video_metadata_names[] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0, 1, 1, 0, 2, 0
+  0, 0, 0, 4, 0, 0, 0, 0, 3, 3, 4, 1, 1, 0, 2, 0
 };
 const wire_message wire_video_metadata = {
-  "VideoMetadata", sizeof(genai_video_metadata), 3, 15, video_metadata_fields, video_metadata_names
+  "VideoMetadata", sizeof(genai_video_metadata), 4, 15, video_metadata_fields, video_metadata_names
+};
+
+static const wire_field document_metadata_fields[] = {
+  { "startPage", "start_page", NULL, NULL, 9, 10, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_document_metadata, start_page), 0, { NULL } },
+  { "endPage", "end_page", NULL, NULL, 7, 8, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_document_metadata, end_page), 0, { NULL } },
+  { "contentLayers", "content_layers", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_document_metadata, content_layers), 0, { .enumeration = &wire_enum_document_metadata_content_layer
+    } },
+};
+static const uint8_t document_metadata_names[] = {
+  0, 1, 0, 3, 0, 0, 0, 1, 0, 3, 0, 0, 2, 2, 0, 0
+};
+const wire_message wire_document_metadata = {
+  "DocumentMetadata", sizeof(genai_document_metadata), 3, 15, document_metadata_fields, document_metadata_names
+};
+
+static const wire_field spreadsheet_metadata_fields[] = {
+  { "visibleCells", "visible_cells", NULL, NULL, 12, 13, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_spreadsheet_metadata, visible_cells), 0, { NULL } },
+  { "sheetIndex", "sheet_index", NULL, NULL, 10, 11, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_spreadsheet_metadata, sheet_index), 0, { NULL } },
+  { "contentLayers", "content_layers", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_spreadsheet_metadata, content_layers), 0, { .enumeration =
+    &wire_enum_spreadsheet_metadata_content_layer } },
+};
+static const uint8_t spreadsheet_metadata_names[] = {
+  2, 0, 0, 3, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 1, 2
+};
+const wire_message wire_spreadsheet_metadata = {
+  "SpreadsheetMetadata", sizeof(genai_spreadsheet_metadata), 3, 15, spreadsheet_metadata_fields,
+  spreadsheet_metadata_names
+};
+
+static const wire_field audio_metadata_fields[] = {
+  { "startOffset", "start_offset", NULL, NULL, 11, 12, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_metadata, start_offset), 0, { NULL } },
+  { "endOffset", "end_offset", NULL, NULL, 9, 10, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_metadata, end_offset), 0, { NULL } },
+};
+static const uint8_t audio_metadata_names[] = {
+  1, 1, 0, 2, 2, 0, 0, 0
+};
+const wire_message wire_audio_metadata = {
+  "AudioMetadata", sizeof(genai_audio_metadata), 2, 7, audio_metadata_fields, audio_metadata_names
 };
 
 static const wire_field part_media_resolution_fields[] = {
@@ -749,12 +828,22 @@ static const wire_field function_response_part_fields[] = {
   { "mediaProcessing", "media_processing", NULL, NULL, 15, 16, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_function_response_part, media_processing), offsetof(genai_function_response_part,
     media_processing_text), { .enumeration = &wire_enum_media_processing } },
+  { "mediaResolution", "media_resolution", NULL, NULL, 15, 16, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, media_resolution), 0, { .message = &wire_part_media_resolution } },
+  { "videoMetadata", "video_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, video_metadata), 0, { .message = &wire_video_metadata } },
+  { "documentMetadata", "document_metadata", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_function_response_part, document_metadata), 0, { .message = &wire_document_metadata } },
+  { "spreadsheetMetadata", "spreadsheet_metadata", NULL, NULL, 19, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_function_response_part, spreadsheet_metadata), 0, { .message = &wire_spreadsheet_metadata } },
+  { "audioMetadata", "audio_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, audio_metadata), 0, { .message = &wire_audio_metadata } },
 };
 static const uint8_t function_response_part_names[] = {
-  0, 3, 3, 2, 0, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0
+  8, 4, 4, 2, 7, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 3, 5, 5, 6, 0, 0, 7, 0, 6, 1, 1, 0, 0, 8
 };
 const wire_message wire_function_response_part = {
-  "FunctionResponsePart", sizeof(genai_function_response_part), 3, 15, function_response_part_fields,
+  "FunctionResponsePart", sizeof(genai_function_response_part), 8, 31, function_response_part_fields,
   function_response_part_names
 };
 
@@ -899,13 +988,21 @@ static const wire_field part_fields[] = {
     &wire_enum_media_processing } },
   { "speechMetadata", "speech_metadata", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, speech_metadata), 0, { .message = &wire_speech_metadata } },
+  { "documentMetadata", "document_metadata", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_part, document_metadata), 0, { .message = &wire_document_metadata } },
+  { "spreadsheetMetadata", "spreadsheet_metadata", NULL, NULL, 19, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_part, spreadsheet_metadata), 0, { .message = &wire_spreadsheet_metadata } },
+  { "audioMetadata", "audio_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, audio_metadata), 0, { .message = &wire_audio_metadata } },
 };
 static const uint8_t part_names[] = {
-  3, 13, 1, 4, 5, 17, 0, 0, 0, 14, 10, 0, 0, 0, 0, 0, 0, 16, 11, 0, 0, 6, 0, 0, 0, 13, 7, 10, 12, 0, 0, 3, 0, 1, 0, 0,
-  8, 5, 0, 0, 2, 4, 2, 15, 0, 0, 0, 12, 15, 0, 9, 11, 16, 6, 14, 0, 0, 0, 0, 7, 0, 17, 0, 0
+  3, 13, 0, 4, 5, 17, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 18, 7, 10, 12, 0, 3, 20, 1, 0, 0, 0,
+  0, 0, 0, 0, 4, 2, 15, 0, 0, 0, 0, 15, 0, 9, 11, 16, 14, 0, 0, 0, 0, 0, 0, 0, 17, 0, 20, 1, 0, 19, 0, 0, 0, 0, 0, 0, 0,
+  10, 0, 0, 0, 0, 0, 0, 16, 11, 0, 0, 6, 0, 0, 19, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 5, 0, 0, 2, 0, 0, 0, 0, 0, 0,
+  12, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0
 };
 const wire_message wire_part = {
-  "Part", sizeof(genai_part), 17, 63, part_fields, part_names
+  "Part", sizeof(genai_part), 20, 127, part_fields, part_names
 };
 
 static const wire_field content_fields[] = {
@@ -3203,7 +3300,8 @@ const wire_message wire_auth_token = {
 const wire_message *const wire_messages[] = {
   &wire_api_key_config, &wire_auth_config_google_service_account_config, &wire_auth_config_http_basic_auth_config,
   &wire_auth_config_oauth_config, &wire_auth_config_oidc_config, &wire_auth_config, &wire_api_auth_api_key_config,
-  &wire_api_auth, &wire_blob, &wire_file_data, &wire_video_metadata, &wire_part_media_resolution, &wire_executable_code,
+  &wire_api_auth, &wire_blob, &wire_file_data, &wire_video_metadata, &wire_document_metadata,
+  &wire_spreadsheet_metadata, &wire_audio_metadata, &wire_part_media_resolution, &wire_executable_code,
   &wire_code_execution_result, &wire_partial_arg, &wire_function_call, &wire_function_response_blob,
   &wire_function_response_file_data, &wire_function_response_part, &wire_function_response, &wire_tool_call,
   &wire_tool_response, &wire_word_info, &wire_transcription, &wire_speech_metadata, &wire_part, &wire_content,
@@ -3248,18 +3346,19 @@ const wire_message *const wire_messages[] = {
 const size_t wire_message_count = sizeof(wire_messages) / sizeof(wire_messages[0]);
 
 const wire_enum *const wire_enums[] = {
-  &wire_enum_http_element_location, &wire_enum_auth_type, &wire_enum_part_media_resolution_level, &wire_enum_language,
-  &wire_enum_outcome, &wire_enum_function_response_scheduling, &wire_enum_media_processing, &wire_enum_tool_type,
-  &wire_enum_type, &wire_enum_api_spec, &wire_enum_behavior, &wire_enum_phish_block_threshold,
-  &wire_enum_dynamic_retrieval_config_mode, &wire_enum_environment, &wire_enum_safety_policy, &wire_enum_modality,
-  &wire_enum_media_resolution, &wire_enum_thinking_level, &wire_enum_audio_transcription_config_mode,
-  &wire_enum_delivery, &wire_enum_aspect_ratio, &wire_enum_image_size, &wire_enum_feature_selection_preference,
-  &wire_enum_start_sensitivity, &wire_enum_end_sensitivity, &wire_enum_activity_handling, &wire_enum_turn_coverage,
-  &wire_enum_harm_category, &wire_enum_harm_block_method, &wire_enum_harm_block_threshold,
-  &wire_enum_url_retrieval_status, &wire_enum_turn_complete_reason, &wire_enum_interaction_status,
-  &wire_enum_media_modality, &wire_enum_traffic_type, &wire_enum_service_tier, &wire_enum_vad_signal_type,
-  &wire_enum_voice_activity_type, &wire_enum_thinking_control, &wire_enum_acceptance, &wire_enum_scale,
-  &wire_enum_music_generation_mode, &wire_enum_live_music_playback_control
+  &wire_enum_http_element_location, &wire_enum_auth_type, &wire_enum_video_metadata_content_layer,
+  &wire_enum_document_metadata_content_layer, &wire_enum_spreadsheet_metadata_content_layer,
+  &wire_enum_part_media_resolution_level, &wire_enum_language, &wire_enum_outcome,
+  &wire_enum_function_response_scheduling, &wire_enum_media_processing, &wire_enum_tool_type, &wire_enum_type,
+  &wire_enum_api_spec, &wire_enum_behavior, &wire_enum_phish_block_threshold, &wire_enum_dynamic_retrieval_config_mode,
+  &wire_enum_environment, &wire_enum_safety_policy, &wire_enum_modality, &wire_enum_media_resolution,
+  &wire_enum_thinking_level, &wire_enum_audio_transcription_config_mode, &wire_enum_delivery, &wire_enum_aspect_ratio,
+  &wire_enum_image_size, &wire_enum_feature_selection_preference, &wire_enum_start_sensitivity,
+  &wire_enum_end_sensitivity, &wire_enum_activity_handling, &wire_enum_turn_coverage, &wire_enum_harm_category,
+  &wire_enum_harm_block_method, &wire_enum_harm_block_threshold, &wire_enum_url_retrieval_status,
+  &wire_enum_turn_complete_reason, &wire_enum_interaction_status, &wire_enum_media_modality, &wire_enum_traffic_type,
+  &wire_enum_service_tier, &wire_enum_vad_signal_type, &wire_enum_voice_activity_type, &wire_enum_thinking_control,
+  &wire_enum_acceptance, &wire_enum_scale, &wire_enum_music_generation_mode, &wire_enum_live_music_playback_control
 };
 const size_t wire_enum_count = sizeof(wire_enums) / sizeof(wire_enums[0]);
 

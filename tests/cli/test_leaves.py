@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Every leaf of the schema through the command: server messages that hold one leaf through `decode`, configurations and calls
-through `setup` and `encode` on both backends. The messages come from schema/*.proto by protoc, what is to come out is written
+through `setup` and `encode` on each backend. The messages come from schema/*.proto by protoc, what is to come out is written
 down here by the rules of the API, and Python's json reads both: nothing of ours but the command itself is believed."""
 import collections
 import concurrent.futures
+import copy
 import json
 import os
 import sys
@@ -19,6 +20,11 @@ from schema_coverage import read_schema  # noqa: E402
 # What a live session refuses on both backends (protocol.md: one voice a session).
 REFUSED_ANYWHERE = "speechConfig.multiSpeakerVoiceConfig"
 MIME_PREFIX = {"audio": "audio/", "video": "image/"}
+MODEL_PREFIX = {"gemini": "models/", "vertex": "projects/p1/locations/us-central1/publishers/google/models/",
+                "express": "publishers/google/models/"}
+# The options for a backend, and what `setup` is told beside them.
+OPTIONS = {backend: ("--backend", "gemini" if backend == "gemini" else "vertex") for backend in BACKENDS}
+PLACE = {"gemini": (), "vertex": ("--project", "p1", "--location", "us-central1"), "express": ("--express",)}
 
 
 def setUpModule():
@@ -53,11 +59,10 @@ def setup_of(config, backend):
     """The setup that a configuration becomes, or None."""
     if foreign("LiveConnectConfig", config, backend):
         return None
-    vertex = backend == "vertex"
-    setup = {"model": f"projects/p1/locations/us-central1/publishers/google/models/{MODEL}" if vertex else f"models/{MODEL}"}
-    for name, value in config.items():
+    setup = {"model": MODEL_PREFIX[backend] + MODEL}
+    for name, value in copy.deepcopy(config).items():
         put(setup, messages["LiveConnectConfig"][name].place, value)
-    if vertex:
+    if backend != "gemini":
         generation = setup.setdefault("generationConfig", {})
         generation.setdefault("responseModalities", ["AUDIO"])
         for name, field in messages["GenerationConfig"].items():
@@ -74,7 +79,7 @@ def send_of(kind, params, backend):
         return {"clientContent": {"turnComplete": True, **params}}
     if kind == "sendToolResponse":
         responses = params["functionResponses"]
-        good = responses and (backend == "vertex" or all(response.get("id") for response in responses))
+        good = responses and (backend != "gemini" or all(response.get("id") for response in responses))
         return {"toolResponse": params} if good else None
     if foreign(SEND_MESSAGES[kind], params, backend):
         return None
@@ -105,12 +110,12 @@ class Leaves(Case):
         self.assertGreater(len(self.decode("LiveServerMessage")), 200)
         self.assertGreater(len(self.decode("LiveMusicServerMessage", "--music")), 10)
 
-    def through(self, what, cases, command, expected):
-        """Each case on both backends: (the leaves, those that passed on neither)."""
+    def through(self, what, cases, backends, command, expected):
+        """Each case on each of the backends: (the leaves, those that passed on neither)."""
         def outcome(job):
             (_, value), backend = job
             return run(*command(backend), stdin=json.dumps(value))
-        jobs = [(case, backend) for case in cases for backend in BACKENDS]
+        jobs = [(case, backend) for case in cases for backend in backends]
         leaves, passed, counts = {label for label, _ in cases if "=" not in label}, set(), collections.Counter()
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for ((label, value), backend), done in zip(jobs, pool.map(outcome, jobs)):
@@ -125,16 +130,20 @@ class Leaves(Case):
 
     def test_each_leaf_of_a_configuration(self):
         def command(backend):
-            return ("setup", "--backend", backend, "--model", MODEL, "--project", "p1", "--location", "us-central1", "--config", "-")
-        leaves, never = self.through("setup", list(generator.leaves("LiveConnectConfig")), command, setup_of)
+            return "setup", *OPTIONS[backend], *PLACE[backend], "--model", MODEL, "--config", "-"
+        leaves, never = self.through("setup", list(generator.leaves("LiveConnectConfig")), BACKENDS, command, setup_of)
         self.assertGreater(len(leaves), 300)
         self.assertEqual([], [path for path in never if REFUSED_ANYWHERE not in path])
+
+    def test_express_mode_is_of_vertex(self):
+        done = self.check(run("setup", "--express"), 2, "give --backend vertex, too")
+        self.assertEqual(done.stdout, "")
 
     def test_each_leaf_of_a_call(self):
         for kind, message in SEND_MESSAGES.items():
             def command(backend, kind=kind):
-                return "encode", SENDS[kind], "--backend", backend
-            _, never = self.through(f"encode {SENDS[kind]}", list(generator.leaves(message)), command,
+                return "encode", SENDS[kind], *OPTIONS[backend]
+            _, never = self.through(f"encode {SENDS[kind]}", list(generator.leaves(message)), ("gemini", "vertex"), command,
                                     lambda params, backend, kind=kind: send_of(kind, params, backend))
             self.assertEqual(set(), never)
 
