@@ -29,6 +29,7 @@ typedef struct settings {
   bool json, verbose;
   /* a session */
   const char *model, *config, *setup_json, *system, *voice, *declare;
+  bool express;
   text_list tool_results, tools, mcp;
   const char *reconnect, *resume;
   const char *key_file, *credentials_file, *access_token_file, *base_url, *api_version, *ca, *proxy, *no_proxy, *models;

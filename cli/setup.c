@@ -11,11 +11,15 @@
 static exit_status setup_run(const settings *s) {
   genai_live_setup_params params = {
       .backend = strcmp(s->backend, "vertex") == 0 ? GENAI_BACKEND_VERTEX : GENAI_BACKEND_GEMINI,
-      .project = s->project, .location = s->location, .connect.model = s->model};
+      .project = s->project, .location = s->location, .express = s->express, .connect.model = s->model};
   genai_error error = {0};
   genai_status status = GENAI_OK;
   char *setup = NULL;
   buf config, extra;
+  if (s->express && params.backend != GENAI_BACKEND_VERTEX) {
+    say("--express is a way into Vertex AI: give --backend vertex, too.");
+    return STATUS_USAGE;
+  }
   buf_init(&config, INPUT_MAX);
   buf_init(&extra, INPUT_MAX);
   if (s->config != NULL) status = input_text(s->config, &config, &params.connect.config_json, &error);
@@ -40,6 +44,8 @@ static const option setup_table[] = {
      .help = "The Google Cloud project, for vertex."},
     {.name = "location", .kind = OPTION_TEXT, .value = "NAME", .offset = offsetof(settings, location),
      .help = "The Google Cloud location, for vertex: us-central1, global."},
+    {.name = "express", .offset = offsetof(settings, express),
+     .help = "Express mode, which is vertex with an API key: the model is named without project and location."},
     {.name = "config", .letter = 'c', .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, config),
      .help = "The session's configuration, the SDKs' LiveConnectConfig as JSON; - is standard input."},
     {.name = "setup-json", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, setup_json),
@@ -56,7 +62,8 @@ static const char *const about[] = {
 };
 static const char *const examples[] = {
     "echo '{\"temperature\":0.7}' | genai-live setup --config -",
-    "genai-live setup --backend vertex --project p1 --location us-central1 --config config.json", NULL};
+    "genai-live setup --backend vertex --project p1 --location us-central1 --config config.json",
+    "genai-live setup --backend vertex --express", NULL};
 
 const command setup_command = {
     .name = "setup", .operands = "", .summary = "print the setup message of a session, or why it is refused",

@@ -70,7 +70,8 @@ const shape_row shape_messages[] = {
      "executable_code:ExecutableCode file_data:FileData function_call:FunctionCall "
      "function_response:FunctionResponse inline_data:Blob text:string thought:bool thought_signature:bytes "
      "video_metadata:VideoMetadata tool_call:ToolCall tool_response:ToolResponse part_metadata:struct "
-     "audio_transcription:Transcription media_processing:enum speech_metadata:SpeechMetadata"},
+     "audio_transcription:Transcription media_processing:enum speech_metadata:SpeechMetadata "
+     "document_metadata:DocumentMetadata spreadsheet_metadata:SpreadsheetMetadata audio_metadata:AudioMetadata"},
     {"PartMediaResolution", "level:enum num_tokens:int32"},
     {"CodeExecutionResult", "outcome:enum output:string id:string"},
     {"ExecutableCode", "code:string language:enum id:string"},
@@ -82,11 +83,16 @@ const shape_row shape_messages[] = {
     {"FunctionResponse",
      "will_continue:bool scheduling:enum parts:*FunctionResponsePart id:string name:string response:struct"},
     {"FunctionResponsePart",
-     "inline_data:FunctionResponseBlob file_data:FunctionResponseFileData media_processing:enum"},
+     "inline_data:FunctionResponseBlob file_data:FunctionResponseFileData media_processing:enum "
+     "media_resolution:PartMediaResolution video_metadata:VideoMetadata document_metadata:DocumentMetadata "
+     "spreadsheet_metadata:SpreadsheetMetadata audio_metadata:AudioMetadata"},
     {"FunctionResponseBlob", "mime_type:string data:bytes display_name:string"},
     {"FunctionResponseFileData", "file_uri:string mime_type:string display_name:string"},
     {"Blob", "data:bytes display_name:string mime_type:string"},
-    {"VideoMetadata", "end_offset:duration fps:number start_offset:duration"},
+    {"VideoMetadata", "end_offset:duration fps:number start_offset:duration content_layers:*enum"},
+    {"DocumentMetadata", "start_page:int32 end_page:int32 content_layers:*enum"},
+    {"SpreadsheetMetadata", "visible_cells:string sheet_index:int32 content_layers:*enum"},
+    {"AudioMetadata", "start_offset:duration end_offset:duration"},
     {"ToolCall", "id:string tool_type:enum args:struct"},
     {"ToolResponse", "id:string tool_type:enum response:struct"},
     {"Transcription",

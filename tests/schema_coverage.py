@@ -22,7 +22,7 @@ CLIENT_SIDE = {
     "LiveMusicSetWeightedPromptsParameters": "wraps LiveMusicClientContent",
 }
 CLIENT_SIDE_FIELDS = {"httpOptions", "callbacks", "abortSignal"}
-# Section 20 of protocol.md, with the kinds that it states.
+# Section 20 of protocol.md, with the kinds that it states, and what version 3.4.0 of the Python SDK has beyond it.
 NEWER = {
     "LiveClientMessage.contextUpdate": "struct:LiveClientContextUpdate",
     "LiveClientContextUpdate.systemInstruction": "struct:Content",
@@ -41,11 +41,23 @@ NEWER = {
     "LiveServerError.code": "int32", "LiveServerError.message": "string", "LiveServerError.status": "string",
     "LiveServerError.details": "any-json", "AuthToken.bidiGenerateContentSetup": "struct:LiveClientSetup",
     "AuthToken.fieldMask": "string",
+    "FunctionResponsePart.mediaResolution": "struct:PartMediaResolution",
+    "FunctionResponsePart.videoMetadata": "struct:VideoMetadata",
+    **{f"{owner}.{name}Metadata": f"struct:{name.capitalize()}Metadata" for owner in ("Part", "FunctionResponsePart")
+       for name in ("document", "spreadsheet", "audio")},
+    **{f"{name}Metadata.contentLayers": f"list<enum:{name}MetadataContentLayer>" for name in ("Video", "Document", "Spreadsheet")},
+    "DocumentMetadata.startPage": "int32", "DocumentMetadata.endPage": "int32",
+    "SpreadsheetMetadata.visibleCells": "string", "SpreadsheetMetadata.sheetIndex": "int32",
+    "AudioMetadata.startOffset": "duration string", "AudioMetadata.endOffset": "duration string",
 }
 NEWER_VALUES = {
     "AudioTranscriptionConfigMode": ["MODE_UNSPECIFIED", "VERBATIM", "SMART"],
     "MediaProcessing": ["MEDIA_PROCESSING_UNSPECIFIED", "STATIC", "AGENTIC"],
     "TrafficType": ["ON_DEMAND_OFFPEAK"], "ToolType": ["MEDIA_PROCESSING"],
+    "ThinkingLevel": ["XHIGH"],
+    "VideoMetadataContentLayer": ["CONTENT_LAYER_UNSPECIFIED", "FRAMES", "AUDIO", "TRANSCRIPT"],
+    "DocumentMetadataContentLayer": ["CONTENT_LAYER_UNSPECIFIED", "PAGE_IMAGE", "PAGE_TEXT"],
+    "SpreadsheetMetadataContentLayer": ["CONTENT_LAYER_UNSPECIFIED", "DATA", "FORMULAS", "VISUAL"],
 }
 # The wire's form of LiveConnectConfig.explicitVadSignal, which section 20 lists under the public name alone.
 ALSO_VERTEX = {"LiveClientSetup.explicitVadSignal"}

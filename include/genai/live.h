@@ -204,11 +204,13 @@ GENAI_API bool genai_live_message_interrupted(const genai_live_message *message)
 GENAI_API int genai_blob_rate_hz(const genai_blob *blob);
 
 /* The setup message that genai_live_connect would send, without any network: for tests, tools and ephemeral tokens.
- * project and location are used on Vertex. *setup is the caller's: genai_text_free. Errors: GENAI_ERROR_ARGUMENT. */
+ * project and location are used on Vertex, unless `express`. *setup is the caller's: genai_text_free. Errors: GENAI_ERROR_ARGUMENT. */
 typedef struct genai_live_setup_params {
   genai_backend backend;
   const char *project, *location;
   genai_live_connect_params connect;
+  bool express; /* Vertex with an API key: the model is named without project and location. A session does so when its
+                   client has a key for Vertex and no project. */
 } genai_live_setup_params;
 GENAI_API GENAI_MUST_USE genai_status genai_live_setup_text(const genai_live_setup_params *params, char **setup,
                                                             genai_error *error);

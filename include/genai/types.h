@@ -23,6 +23,9 @@ typedef struct genai_api_auth genai_api_auth;
 typedef struct genai_blob genai_blob;
 typedef struct genai_file_data genai_file_data;
 typedef struct genai_video_metadata genai_video_metadata;
+typedef struct genai_document_metadata genai_document_metadata;
+typedef struct genai_spreadsheet_metadata genai_spreadsheet_metadata;
+typedef struct genai_audio_metadata genai_audio_metadata;
 typedef struct genai_part_media_resolution genai_part_media_resolution;
 typedef struct genai_executable_code genai_executable_code;
 typedef struct genai_code_execution_result genai_code_execution_result;
@@ -393,7 +396,20 @@ struct genai_file_data {
   const char *mime_type;
 };
 
-/* Which stretch of a video part is meant, and how densely it is sampled. */
+/* What of a video reaches the model. */
+typedef int32_t genai_video_metadata_content_layer;
+enum {
+  /* Unset. */
+  GENAI_VIDEO_METADATA_CONTENT_LAYER_UNSPECIFIED = 0,
+  /* Its pictures. */
+  GENAI_VIDEO_METADATA_CONTENT_LAYER_FRAMES = 1,
+  /* Its sound. */
+  GENAI_VIDEO_METADATA_CONTENT_LAYER_AUDIO = 2,
+  /* What is said in it, as text. */
+  GENAI_VIDEO_METADATA_CONTENT_LAYER_TRANSCRIPT = 3
+};
+
+/* Which stretch of a video part is meant, how densely it is sampled, and what of it reaches the model. */
 struct genai_video_metadata {
   /* Where the stretch ends, from the start of the video. */
   genai_opt_duration end_offset;
@@ -401,6 +417,61 @@ struct genai_video_metadata {
   genai_opt_double fps;
   /* Where the stretch begins, from the start of the video. */
   genai_opt_duration start_offset;
+  /* What of the video reaches the model. Default FRAMES and AUDIO. Items: genai_video_metadata_content_layer. */
+  genai_enum_list content_layers;
+};
+
+/* What of a document reaches the model. */
+typedef int32_t genai_document_metadata_content_layer;
+enum {
+  /* Unset. */
+  GENAI_DOCUMENT_METADATA_CONTENT_LAYER_UNSPECIFIED = 0,
+  /* Pictures of its pages. */
+  GENAI_DOCUMENT_METADATA_CONTENT_LAYER_PAGE_IMAGE = 1,
+  /* The text of its pages. */
+  GENAI_DOCUMENT_METADATA_CONTENT_LAYER_PAGE_TEXT = 2
+};
+
+/* Which pages of a document part are meant, and what of them reaches the model. Without it documents are treated by
+ * their type, a PDF as pictures of its pages. */
+struct genai_document_metadata {
+  /* The first page; the document's first is 1. */
+  genai_opt_int32 start_page;
+  /* The last page, which is included. */
+  genai_opt_int32 end_page;
+  /* What of the pages reaches the model. Default PAGE_IMAGE. Items: genai_document_metadata_content_layer. */
+  genai_enum_list content_layers;
+};
+
+/* What of a spreadsheet reaches the model. */
+typedef int32_t genai_spreadsheet_metadata_content_layer;
+enum {
+  /* Unset. */
+  GENAI_SPREADSHEET_METADATA_CONTENT_LAYER_UNSPECIFIED = 0,
+  /* The cells' values and formats, and which are merged. */
+  GENAI_SPREADSHEET_METADATA_CONTENT_LAYER_DATA = 1,
+  /* The formulas and what they give. */
+  GENAI_SPREADSHEET_METADATA_CONTENT_LAYER_FORMULAS = 2,
+  /* A picture of the sheet. */
+  GENAI_SPREADSHEET_METADATA_CONTENT_LAYER_VISUAL = 3
+};
+
+/* Which cells of a spreadsheet part are meant, and what of them reaches the model. */
+struct genai_spreadsheet_metadata {
+  /* The cells in A1 notation, such as "A1:D10". Default: all that hold something. */
+  const char *visible_cells;
+  /* Which sheet, in the workbook's order; the first, which is the default, is 1. */
+  genai_opt_int32 sheet_index;
+  /* What of the cells reaches the model. Default DATA and FORMULAS. Items: genai_spreadsheet_metadata_content_layer. */
+  genai_enum_list content_layers;
+};
+
+/* Which stretch of an audio part is meant. */
+struct genai_audio_metadata {
+  /* Where the stretch begins, from the start of the audio. */
+  genai_opt_duration start_offset;
+  /* Where the stretch ends, from the start of the audio. */
+  genai_opt_duration end_offset;
 };
 
 /* How finely one media part is tokenized. */
@@ -555,6 +626,16 @@ struct genai_function_response_part {
    * both backends; elsewhere: Gemini Developer API only. */
   genai_media_processing media_processing;
   const char *media_processing_text;
+  /* How finely this media part is tokenized. */
+  const genai_part_media_resolution *media_resolution;
+  /* Which stretch of a video part is meant. */
+  const genai_video_metadata *video_metadata;
+  /* Which pages of a document part are meant. */
+  const genai_document_metadata *document_metadata;
+  /* Which cells of a spreadsheet part are meant. */
+  const genai_spreadsheet_metadata *spreadsheet_metadata;
+  /* Which stretch of an audio part is meant. */
+  const genai_audio_metadata *audio_metadata;
 };
 
 /* A function's answer to the model. */
@@ -691,6 +772,12 @@ struct genai_part {
   const char *media_processing_text;
   /* Who speaks this text, and how. */
   const genai_speech_metadata *speech_metadata;
+  /* Which pages of a document part are meant. */
+  const genai_document_metadata *document_metadata;
+  /* Which cells of a spreadsheet part are meant. */
+  const genai_spreadsheet_metadata *spreadsheet_metadata;
+  /* Which stretch of an audio part is meant. */
+  const genai_audio_metadata *audio_metadata;
 };
 
 /* What one side says at one time. */
@@ -1320,7 +1407,9 @@ enum {
   /* Some. */
   GENAI_THINKING_LEVEL_MEDIUM = 3,
   /* Much. */
-  GENAI_THINKING_LEVEL_HIGH = 4
+  GENAI_THINKING_LEVEL_HIGH = 4,
+  /* As much as possible. */
+  GENAI_THINKING_LEVEL_XHIGH = 5
 };
 
 /* Whether and how much the model thinks. */

@@ -19,6 +19,7 @@ const clients = {
   vertex: new GoogleGenAI({
     vertexai: true, project: 'p1', location: 'us-central1', googleAuthOptions: { authClient }, httpOptions: { baseUrl },
   }),
+  express: new GoogleGenAI({ vertexai: true, apiKey: 'any-key', httpOptions: { baseUrl } }),
 };
 
 // Sessions answer by callback; next() awaits the answer that follows a send.

@@ -74,6 +74,7 @@ async def main():
         "gemini": genai.Client(api_key="any-key", vertexai=False, http_options=options),
         "vertex": genai.Client(vertexai=True, project="p1", location="us-central1",
                                credentials=Credentials(token="a-token"), http_options=options),
+        "express": genai.Client(vertexai=True, api_key="any-key", http_options=options),
     }
     async with contextlib.AsyncExitStack() as stack:
         sessions = {backend: await stack.enter_async_context(client.aio.live.connect(model="gemini-3.8-live"))

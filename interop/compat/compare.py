@@ -123,10 +123,11 @@ def differences(ours, theirs, path=""):
 # ---- genai-live ----
 
 def command(program, case):
-    if case["kind"] == "setup":
-        return [program, "setup", "--backend", case["backend"], "--model", case["model"], "--project", "p1",
-                "--location", "us-central1", "--config", "-"], case["config"]
-    return [program, "encode", SENDS[case["kind"]], "--backend", case["backend"]], case["params"]
+    backend = ["--backend", "vertex" if case["backend"] == "express" else case["backend"]]
+    if case["kind"] != "setup":
+        return [program, "encode", SENDS[case["kind"]], *backend], case["params"]
+    place = ["--express"] if case["backend"] == "express" else ["--project", "p1", "--location", "us-central1"]
+    return [program, "setup", *backend, *place, "--model", case["model"], "--config", "-"], case["config"]
 
 
 def ours_for(program, case):

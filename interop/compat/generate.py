@@ -5,7 +5,7 @@ usage: generate.py PROJECT_DIR > cases.jsonl
 
 A case is {"name", "backend", "kind": "setup", "model", "config"} or {"name", "backend", "kind": SEND, "params"}, in the
 SDKs' public JSON (camelCase, base64). Every leaf of LiveConnectConfig and of the four sends comes with a plausible value
-and with an explicitly empty one, every message as {} too, on both backends; then the models' name forms, the loose forms
+and with an explicitly empty one, every message as {} too, on each backend; then the models' name forms, the loose forms
 of contents and tools, every pair of a config's fields, and random combinations. The same schema gives the same cases."""
 import base64
 import itertools
@@ -18,7 +18,7 @@ import sys
 SEED = 3
 RANDOM_CONFIGS = 240
 RANDOM_CALLS = 60  # of each send and backend
-BACKENDS = {"gemini": 1, "vertex": 2}  # with the number that the schema's option `only` has for it
+BACKENDS = {"gemini": 1, "vertex": 2, "express": 2}  # express is Vertex with an API key; with the number that the schema's option `only` has for it
 MODEL = "gemini-3.8-live"
 SENDS = {
     "sendClientContent": "LiveClientContent", "sendRealtimeInput": "LiveSendRealtimeInputParameters",
@@ -192,6 +192,15 @@ def loose(backend):
                {"functionResponses": [{**answer, "id": ""}]})
 
 
+def both_places(backend):
+    """The same field at the top level and in generationConfig, also as an explicit zero."""
+    for name, top, inner in (("temperature", 0.5, 0.5), ("temperature", 0.7, 0.5), ("temperature", 0, 0.5), ("maxOutputTokens", 0, 7),
+                             ("seed", 7, 0)):
+        yield setup(f"both places of {name}, {top} and {inner}", backend, {name: top, "generationConfig": {name: inner}})
+    thoughts = {"thinkingConfig": {"includeThoughts": True}}
+    yield setup("both places of thinkingConfig", backend, {"thinkingConfig": {"thinkingBudget": 5}, "generationConfig": thoughts})
+
+
 def realtime(backend):
     """Media types right and wrong, and more or fewer than one field."""
     for field in ("audio", "video", "media"):
@@ -219,10 +228,11 @@ def all_cases(generator):
             for label, params in generator.leaves(message):
                 yield call(f"{method} {label}", backend, method, params)
         yield from loose(backend)
+        yield from both_places(backend)
         yield from realtime(backend)
     rng = random.Random(SEED)
     for i, (a, b) in enumerate(itertools.combinations(config_fields, 2)):
-        backend = list(BACKENDS)[i % 2]
+        backend = list(BACKENDS)[i % len(BACKENDS)]
         values = {name: generator.value(rng, config_fields[name].kind, name, backend, 0, True) for name in (a, b)}
         yield setup(f"{a} with {b}", backend, values)
     for backend in BACKENDS:

@@ -12,7 +12,7 @@ genai_status genai_live_setup_text(const genai_live_setup_params *params, char *
   wire_setup_params p = {
       .backend = params->backend == GENAI_BACKEND_VERTEX ? WIRE_BACKEND_VERTEX : WIRE_BACKEND_GEMINI,
       .model = c->model, .project = params->project, .location = params->location,
-      .config = c->config, .config_json = c->config_json, .setup_json = c->setup_json};
+      .express = params->express, .config = c->config, .config_json = c->config_json, .setup_json = c->setup_json};
   buf_init(&b, SETUP_MAX);
   *setup = NULL;
   genai_status status = wire_setup_write(&b, &p, error);

@@ -116,7 +116,7 @@ const wire_field *wire_field_named(const wire_message *type, const char *name, s
     if (!slot) return NULL;
     const wire_field *f = &type->fields[slot - 1];
     if (is_name(f->name, f->name_size, name, size) || is_name(f->snake, f->snake_size, name, size) ||
-        is_name(f->alias, f->alias_size, name, size))
+        is_name(f->alias, f->alias_size, name, size) || is_name(f->alias_snake, f->alias_snake_size, name, size))
       return f;
   }
 }

@@ -1,6 +1,6 @@
 /* JSON text to C structs in one pass, as the tables of schema.h say: strict RFC 8259, proto3 JSON in full.
  *
- * Names are taken in camelCase, snake_case and as aliases; null is an absent field, and an error as a list's or map's
+ * Names and aliases are taken in camelCase and snake_case; null is an absent field, and an error as a list's or map's
  * item; int32 and int64 may be numbers or strings, and integral forms such as 1e3; doubles also the strings NaN,
  * Infinity and -Infinity; of duplicate names the last wins, whatever the spelling, and a null clears. Unknown fields
  * are passed over, but their grammar is checked. Free-form JSON is kept as its text. */

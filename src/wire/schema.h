@@ -37,7 +37,8 @@ typedef struct wire_field {
   const char *name;       /* camelCase: what is written */
   const char *snake;      /* snake_case: also read; NULL when it is the same */
   const char *alias;      /* a further name that is read (schema option `alias`), or NULL */
-  uint8_t name_size, snake_size, alias_size;
+  const char *alias_snake; /* the alias in snake_case, also read; NULL when it is the same or there is none */
+  uint8_t name_size, snake_size, alias_size, alias_snake_size;
   uint8_t kind, shape, only;
   bool alias_on_vertex;   /* schema option `vertex_name`: `alias` is the name written to Vertex */
   uint16_t offset;        /* in the struct */

@@ -22,6 +22,37 @@ const wire_enum wire_enum_auth_type = {
   "AuthType", 7, auth_type_texts, auth_type_sizes
 };
 
+static const char *const video_metadata_content_layer_texts[] = {
+  "CONTENT_LAYER_UNSPECIFIED", "FRAMES", "AUDIO", "TRANSCRIPT"
+};
+static const uint8_t video_metadata_content_layer_sizes[] = {
+  25, 6, 5, 10
+};
+const wire_enum wire_enum_video_metadata_content_layer = {
+  "VideoMetadataContentLayer", 4, video_metadata_content_layer_texts, video_metadata_content_layer_sizes
+};
+
+static const char *const document_metadata_content_layer_texts[] = {
+  "CONTENT_LAYER_UNSPECIFIED", "PAGE_IMAGE", "PAGE_TEXT"
+};
+static const uint8_t document_metadata_content_layer_sizes[] = {
+  25, 10, 9
+};
+const wire_enum wire_enum_document_metadata_content_layer = {
+  "DocumentMetadataContentLayer", 3, document_metadata_content_layer_texts, document_metadata_content_layer_sizes
+};
+
+static const char *const spreadsheet_metadata_content_layer_texts[] = {
+  "CONTENT_LAYER_UNSPECIFIED", "DATA", "FORMULAS", "VISUAL"
+};
+static const uint8_t spreadsheet_metadata_content_layer_sizes[] = {
+  25, 4, 8, 6
+};
+const wire_enum wire_enum_spreadsheet_metadata_content_layer = {
+  "SpreadsheetMetadataContentLayer", 4, spreadsheet_metadata_content_layer_texts,
+  spreadsheet_metadata_content_layer_sizes
+};
+
 static const char *const part_media_resolution_level_texts[] = {
   "MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH",
   "MEDIA_RESOLUTION_ULTRA_HIGH"
@@ -177,13 +208,13 @@ const wire_enum wire_enum_media_resolution = {
 };
 
 static const char *const thinking_level_texts[] = {
-  "THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH"
+  "THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"
 };
 static const uint8_t thinking_level_sizes[] = {
-  26, 7, 3, 6, 4
+  26, 7, 3, 6, 4, 5
 };
 const wire_enum wire_enum_thinking_level = {
-  "ThinkingLevel", 5, thinking_level_texts, thinking_level_sizes
+  "ThinkingLevel", 6, thinking_level_texts, thinking_level_sizes
 };
 
 static const char *const audio_transcription_config_mode_texts[] = {
@@ -456,15 +487,15 @@ const wire_enum wire_enum_live_music_playback_control = {
 };
 
 static const wire_field api_key_config_fields[] = {
-  { "apiKeySecret", "api_key_secret", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiKeySecret", "api_key_secret", NULL, NULL, 12, 14, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_api_key_config, api_key_secret), 0, { NULL } },
-  { "apiKeyString", "api_key_string", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiKeyString", "api_key_string", NULL, NULL, 12, 14, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_api_key_config, api_key_string), 0, { NULL } },
-  { "httpElementLocation", "http_element_location", NULL, 19, 21, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_api_key_config, http_element_location), offsetof(genai_api_key_config, http_element_location_text),
-    { .enumeration = &wire_enum_http_element_location } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_api_key_config, name),
-    0, { NULL } },
+  { "httpElementLocation", "http_element_location", NULL, NULL, 19, 21, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_api_key_config, http_element_location), offsetof(genai_api_key_config,
+    http_element_location_text), { .enumeration = &wire_enum_http_element_location } },
+  { "name", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_api_key_config, name), 0, { NULL } },
 };
 static const uint8_t api_key_config_names[] = {
   4, 3, 3, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2
@@ -474,7 +505,7 @@ const wire_message wire_api_key_config = {
 };
 
 static const wire_field auth_config_google_service_account_config_fields[] = {
-  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "serviceAccount", "service_account", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_config_google_service_account_config, service_account), 0, { NULL } },
 };
 static const uint8_t auth_config_google_service_account_config_names[] = {
@@ -486,7 +517,7 @@ const wire_message wire_auth_config_google_service_account_config = {
 };
 
 static const wire_field auth_config_http_basic_auth_config_fields[] = {
-  { "credentialSecret", "credential_secret", NULL, 16, 17, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "credentialSecret", "credential_secret", NULL, NULL, 16, 17, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_config_http_basic_auth_config, credential_secret), 0, { NULL } },
 };
 static const uint8_t auth_config_http_basic_auth_config_names[] = {
@@ -498,9 +529,9 @@ const wire_message wire_auth_config_http_basic_auth_config = {
 };
 
 static const wire_field auth_config_oauth_config_fields[] = {
-  { "accessToken", "access_token", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "accessToken", "access_token", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_config_oauth_config, access_token), 0, { NULL } },
-  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "serviceAccount", "service_account", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_config_oauth_config, service_account), 0, { NULL } },
 };
 static const uint8_t auth_config_oauth_config_names[] = {
@@ -512,9 +543,9 @@ const wire_message wire_auth_config_oauth_config = {
 };
 
 static const wire_field auth_config_oidc_config_fields[] = {
-  { "idToken", "id_token", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "idToken", "id_token", NULL, NULL, 7, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_config_oidc_config, id_token), 0, { NULL } },
-  { "serviceAccount", "service_account", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "serviceAccount", "service_account", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_config_oidc_config, service_account), 0, { NULL } },
 };
 static const uint8_t auth_config_oidc_config_names[] = {
@@ -526,22 +557,22 @@ const wire_message wire_auth_config_oidc_config = {
 };
 
 static const wire_field auth_config_fields[] = {
-  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_config,
-    api_key), 0, { NULL } },
-  { "apiKeyConfig", "api_key_config", NULL, 12, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "apiKey", "api_key", NULL, NULL, 6, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_auth_config, api_key), 0, { NULL } },
+  { "apiKeyConfig", "api_key_config", NULL, NULL, 12, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_auth_config, api_key_config), 0, { .message = &wire_api_key_config } },
-  { "authType", "auth_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "authType", "auth_type", NULL, NULL, 8, 9, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_auth_config, auth_type), offsetof(genai_auth_config, auth_type_text), { .enumeration =
     &wire_enum_auth_type } },
-  { "googleServiceAccountConfig", "google_service_account_config", NULL, 26, 29, 0, WIRE_MESSAGE, WIRE_SINGLE,
-    WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, google_service_account_config), 0, { .message =
+  { "googleServiceAccountConfig", "google_service_account_config", NULL, NULL, 26, 29, 0, 0, WIRE_MESSAGE,
+    WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, google_service_account_config), 0, { .message =
     &wire_auth_config_google_service_account_config } },
-  { "httpBasicAuthConfig", "http_basic_auth_config", NULL, 19, 22, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX,
-    false, offsetof(genai_auth_config, http_basic_auth_config), 0, { .message =
+  { "httpBasicAuthConfig", "http_basic_auth_config", NULL, NULL, 19, 22, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ONLY_VERTEX, false, offsetof(genai_auth_config, http_basic_auth_config), 0, { .message =
     &wire_auth_config_http_basic_auth_config } },
-  { "oauthConfig", "oauth_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "oauthConfig", "oauth_config", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_auth_config, oauth_config), 0, { .message = &wire_auth_config_oauth_config } },
-  { "oidcConfig", "oidc_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "oidcConfig", "oidc_config", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_auth_config, oidc_config), 0, { .message = &wire_auth_config_oidc_config } },
 };
 static const uint8_t auth_config_names[] = {
@@ -552,9 +583,9 @@ const wire_message wire_auth_config = {
 };
 
 static const wire_field api_auth_api_key_config_fields[] = {
-  { "apiKeySecretVersion", "api_key_secret_version", NULL, 19, 22, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_api_auth_api_key_config, api_key_secret_version), 0, { NULL } },
-  { "apiKeyString", "api_key_string", NULL, 12, 14, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiKeySecretVersion", "api_key_secret_version", NULL, NULL, 19, 22, 0, 0, WIRE_STRING, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_api_auth_api_key_config, api_key_secret_version), 0, { NULL } },
+  { "apiKeyString", "api_key_string", NULL, NULL, 12, 14, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_api_auth_api_key_config, api_key_string), 0, { NULL } },
 };
 static const uint8_t api_auth_api_key_config_names[] = {
@@ -566,7 +597,7 @@ const wire_message wire_api_auth_api_key_config = {
 };
 
 static const wire_field api_auth_fields[] = {
-  { "apiKeyConfig", "api_key_config", NULL, 12, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiKeyConfig", "api_key_config", NULL, NULL, 12, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_api_auth, api_key_config), 0, { .message = &wire_api_auth_api_key_config } },
 };
 static const uint8_t api_auth_names[] = {
@@ -577,12 +608,12 @@ const wire_message wire_api_auth = {
 };
 
 static const wire_field blob_fields[] = {
-  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob, data), 0, { NULL
-    } },
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "data", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob, data),
+    0, { NULL } },
+  { "displayName", "display_name", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_blob, display_name), 0, { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_blob,
-    mime_type), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_blob, mime_type), 0, { NULL } },
 };
 static const uint8_t blob_names[] = {
   0, 0, 0, 0, 0, 0, 0, 2, 3, 1, 0, 0, 0, 0, 2, 3
@@ -592,12 +623,12 @@ const wire_message wire_blob = {
 };
 
 static const wire_field file_data_fields[] = {
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "displayName", "display_name", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_file_data, display_name), 0, { NULL } },
-  { "fileUri", "file_uri", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_data,
-    file_uri), 0, { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_data,
-    mime_type), 0, { NULL } },
+  { "fileUri", "file_uri", NULL, NULL, 7, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_file_data, file_uri), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_file_data, mime_type), 0, { NULL } },
 };
 static const uint8_t file_data_names[] = {
   0, 2, 2, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 1, 3
@@ -607,25 +638,73 @@ const wire_message wire_file_data = {
 };
 
 static const wire_field video_metadata_fields[] = {
-  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "endOffset", "end_offset", NULL, NULL, 9, 10, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_metadata, end_offset), 0, { NULL } },
-  { "fps", NULL, NULL, 3, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_video_metadata, fps),
-    0, { NULL } },
-  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "fps", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_video_metadata, fps), 0, { NULL } },
+  { "startOffset", "start_offset", NULL, NULL, 11, 12, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_metadata, start_offset), 0, { NULL } },
+  { "contentLayers", "content_layers", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_video_metadata, content_layers), 0, { .enumeration = &wire_enum_video_metadata_content_layer } },
 };
 static const uint8_t video_metadata_names[] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0, 1, 1, 0, 2, 0
+  0, 0, 0, 4, 0, 0, 0, 0, 3, 3, 4, 1, 1, 0, 2, 0
 };
 const wire_message wire_video_metadata = {
-  "VideoMetadata", sizeof(genai_video_metadata), 3, 15, video_metadata_fields, video_metadata_names
+  "VideoMetadata", sizeof(genai_video_metadata), 4, 15, video_metadata_fields, video_metadata_names
+};
+
+static const wire_field document_metadata_fields[] = {
+  { "startPage", "start_page", NULL, NULL, 9, 10, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_document_metadata, start_page), 0, { NULL } },
+  { "endPage", "end_page", NULL, NULL, 7, 8, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_document_metadata, end_page), 0, { NULL } },
+  { "contentLayers", "content_layers", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_document_metadata, content_layers), 0, { .enumeration = &wire_enum_document_metadata_content_layer
+    } },
+};
+static const uint8_t document_metadata_names[] = {
+  0, 1, 0, 3, 0, 0, 0, 1, 0, 3, 0, 0, 2, 2, 0, 0
+};
+const wire_message wire_document_metadata = {
+  "DocumentMetadata", sizeof(genai_document_metadata), 3, 15, document_metadata_fields, document_metadata_names
+};
+
+static const wire_field spreadsheet_metadata_fields[] = {
+  { "visibleCells", "visible_cells", NULL, NULL, 12, 13, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_spreadsheet_metadata, visible_cells), 0, { NULL } },
+  { "sheetIndex", "sheet_index", NULL, NULL, 10, 11, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_spreadsheet_metadata, sheet_index), 0, { NULL } },
+  { "contentLayers", "content_layers", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_spreadsheet_metadata, content_layers), 0, { .enumeration =
+    &wire_enum_spreadsheet_metadata_content_layer } },
+};
+static const uint8_t spreadsheet_metadata_names[] = {
+  2, 0, 0, 3, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 1, 2
+};
+const wire_message wire_spreadsheet_metadata = {
+  "SpreadsheetMetadata", sizeof(genai_spreadsheet_metadata), 3, 15, spreadsheet_metadata_fields,
+  spreadsheet_metadata_names
+};
+
+static const wire_field audio_metadata_fields[] = {
+  { "startOffset", "start_offset", NULL, NULL, 11, 12, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_metadata, start_offset), 0, { NULL } },
+  { "endOffset", "end_offset", NULL, NULL, 9, 10, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_audio_metadata, end_offset), 0, { NULL } },
+};
+static const uint8_t audio_metadata_names[] = {
+  1, 1, 0, 2, 2, 0, 0, 0
+};
+const wire_message wire_audio_metadata = {
+  "AudioMetadata", sizeof(genai_audio_metadata), 2, 7, audio_metadata_fields, audio_metadata_names
 };
 
 static const wire_field part_media_resolution_fields[] = {
-  { "level", NULL, NULL, 5, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part_media_resolution,
-    level), offsetof(genai_part_media_resolution, level_text), { .enumeration = &wire_enum_part_media_resolution_level
-    } },
-  { "numTokens", "num_tokens", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "level", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part_media_resolution, level), offsetof(genai_part_media_resolution, level_text), { .enumeration =
+    &wire_enum_part_media_resolution_level } },
+  { "numTokens", "num_tokens", NULL, NULL, 9, 10, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part_media_resolution, num_tokens), 0, { NULL } },
 };
 static const uint8_t part_media_resolution_names[] = {
@@ -637,12 +716,13 @@ const wire_message wire_part_media_resolution = {
 };
 
 static const wire_field executable_code_fields[] = {
-  { "code", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code,
-    code), 0, { NULL } },
-  { "language", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code,
-    language), offsetof(genai_executable_code, language_text), { .enumeration = &wire_enum_language } },
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_executable_code, id), 0,
-    { NULL } },
+  { "code", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_executable_code, code), 0, { NULL } },
+  { "language", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_executable_code, language), offsetof(genai_executable_code, language_text), { .enumeration =
+    &wire_enum_language } },
+  { "id", NULL, NULL, NULL, 2, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_executable_code, id), 0, { NULL } },
 };
 static const uint8_t executable_code_names[] = {
   0, 0, 0, 0, 0, 3, 1, 2
@@ -652,13 +732,13 @@ const wire_message wire_executable_code = {
 };
 
 static const wire_field code_execution_result_fields[] = {
-  { "outcome", NULL, NULL, 7, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "outcome", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_code_execution_result, outcome), offsetof(genai_code_execution_result, outcome_text), {
     .enumeration = &wire_enum_outcome } },
-  { "output", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "output", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_code_execution_result, output), 0, { NULL } },
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_code_execution_result,
-    id), 0, { NULL } },
+  { "id", NULL, NULL, NULL, 2, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_code_execution_result, id), 0, { NULL } },
 };
 static const uint8_t code_execution_result_names[] = {
   0, 0, 1, 0, 0, 3, 0, 2
@@ -669,17 +749,17 @@ const wire_message wire_code_execution_result = {
 };
 
 static const wire_field partial_arg_fields[] = {
-  { "boolValue", "bool_value", NULL, 9, 10, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "boolValue", "bool_value", NULL, NULL, 9, 10, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_partial_arg, bool_value), 0, { NULL } },
-  { "jsonPath", "json_path", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "jsonPath", "json_path", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_partial_arg, json_path), 0, { NULL } },
-  { "nullValue", "null_value", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "nullValue", "null_value", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_partial_arg, null_value), 0, { NULL } },
-  { "numberValue", "number_value", NULL, 11, 12, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "numberValue", "number_value", NULL, NULL, 11, 12, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_partial_arg, number_value), 0, { NULL } },
-  { "stringValue", "string_value", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "stringValue", "string_value", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_partial_arg, string_value), 0, { NULL } },
-  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "willContinue", "will_continue", NULL, NULL, 12, 13, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_partial_arg, will_continue), 0, { NULL } },
 };
 static const uint8_t partial_arg_names[] = {
@@ -690,15 +770,15 @@ const wire_message wire_partial_arg = {
 };
 
 static const wire_field function_call_fields[] = {
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call, id), 0, {
-    NULL } },
-  { "args", NULL, NULL, 4, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call,
-    args_json), 0, { NULL } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call, name),
-    0, { NULL } },
-  { "partialArgs", "partial_args", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ONLY_VERTEX, false,
+  { "id", NULL, NULL, NULL, 2, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_call,
+    id), 0, { NULL } },
+  { "args", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_call, args_json), 0, { NULL } },
+  { "name", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_call, name), 0, { NULL } },
+  { "partialArgs", "partial_args", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ONLY_VERTEX, false,
     offsetof(genai_function_call, partial_args), 0, { .message = &wire_partial_arg } },
-  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "willContinue", "will_continue", NULL, NULL, 12, 13, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_function_call, will_continue), 0, { NULL } },
 };
 static const uint8_t function_call_names[] = {
@@ -709,11 +789,11 @@ const wire_message wire_function_call = {
 };
 
 static const wire_field function_response_blob_fields[] = {
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_blob, mime_type), 0, { NULL } },
-  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response_blob,
-    data), 0, { NULL } },
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "data", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_blob, data), 0, { NULL } },
+  { "displayName", "display_name", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_blob, display_name), 0, { NULL } },
 };
 static const uint8_t function_response_blob_names[] = {
@@ -725,11 +805,11 @@ const wire_message wire_function_response_blob = {
 };
 
 static const wire_field function_response_file_data_fields[] = {
-  { "fileUri", "file_uri", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "fileUri", "file_uri", NULL, NULL, 7, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_file_data, file_uri), 0, { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_file_data, mime_type), 0, { NULL } },
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "displayName", "display_name", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_file_data, display_name), 0, { NULL } },
 };
 static const uint8_t function_response_file_data_names[] = {
@@ -741,36 +821,46 @@ const wire_message wire_function_response_file_data = {
 };
 
 static const wire_field function_response_part_fields[] = {
-  { "inlineData", "inline_data", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "inlineData", "inline_data", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_part, inline_data), 0, { .message = &wire_function_response_blob } },
-  { "fileData", "file_data", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "fileData", "file_data", NULL, NULL, 8, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response_part, file_data), 0, { .message = &wire_function_response_file_data } },
-  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+  { "mediaProcessing", "media_processing", NULL, NULL, 15, 16, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_function_response_part, media_processing), offsetof(genai_function_response_part,
     media_processing_text), { .enumeration = &wire_enum_media_processing } },
+  { "mediaResolution", "media_resolution", NULL, NULL, 15, 16, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, media_resolution), 0, { .message = &wire_part_media_resolution } },
+  { "videoMetadata", "video_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, video_metadata), 0, { .message = &wire_video_metadata } },
+  { "documentMetadata", "document_metadata", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_function_response_part, document_metadata), 0, { .message = &wire_document_metadata } },
+  { "spreadsheetMetadata", "spreadsheet_metadata", NULL, NULL, 19, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_function_response_part, spreadsheet_metadata), 0, { .message = &wire_spreadsheet_metadata } },
+  { "audioMetadata", "audio_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response_part, audio_metadata), 0, { .message = &wire_audio_metadata } },
 };
 static const uint8_t function_response_part_names[] = {
-  0, 3, 3, 2, 0, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0
+  8, 4, 4, 2, 7, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 3, 5, 5, 6, 0, 0, 7, 0, 6, 1, 1, 0, 0, 8
 };
 const wire_message wire_function_response_part = {
-  "FunctionResponsePart", sizeof(genai_function_response_part), 3, 15, function_response_part_fields,
+  "FunctionResponsePart", sizeof(genai_function_response_part), 8, 31, function_response_part_fields,
   function_response_part_names
 };
 
 static const wire_field function_response_fields[] = {
-  { "willContinue", "will_continue", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+  { "willContinue", "will_continue", NULL, NULL, 12, 13, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_function_response, will_continue), 0, { NULL } },
-  { "scheduling", NULL, NULL, 10, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "scheduling", NULL, NULL, NULL, 10, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_response, scheduling), offsetof(genai_function_response, scheduling_text), { .enumeration
     = &wire_enum_function_response_scheduling } },
-  { "parts", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_function_response,
-    parts), 0, { .message = &wire_function_response_part } },
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response, id),
-    0, { NULL } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response,
-    name), 0, { NULL } },
-  { "response", NULL, NULL, 8, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_response,
-    response_json), 0, { NULL } },
+  { "parts", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response, parts), 0, { .message = &wire_function_response_part } },
+  { "id", NULL, NULL, NULL, 2, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response, id), 0, { NULL } },
+  { "name", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response, name), 0, { NULL } },
+  { "response", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_response, response_json), 0, { NULL } },
 };
 static const uint8_t function_response_names[] = {
   5, 1, 6, 0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 3, 0, 2
@@ -780,12 +870,13 @@ const wire_message wire_function_response = {
 };
 
 static const wire_field tool_call_fields[] = {
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, id), 0, {
-    NULL } },
-  { "toolType", "tool_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call,
-    tool_type), offsetof(genai_tool_call, tool_type_text), { .enumeration = &wire_enum_tool_type } },
-  { "args", NULL, NULL, 4, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, args_json),
+  { "id", NULL, NULL, NULL, 2, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call, id),
     0, { NULL } },
+  { "toolType", "tool_type", NULL, NULL, 8, 9, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_call, tool_type), offsetof(genai_tool_call, tool_type_text), { .enumeration =
+    &wire_enum_tool_type } },
+  { "args", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_call,
+    args_json), 0, { NULL } },
 };
 static const uint8_t tool_call_names[] = {
   0, 2, 0, 0, 0, 1, 3, 2
@@ -795,13 +886,13 @@ const wire_message wire_tool_call = {
 };
 
 static const wire_field tool_response_fields[] = {
-  { "id", NULL, NULL, 2, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response, id), 0, {
-    NULL } },
-  { "toolType", "tool_type", NULL, 8, 9, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "id", NULL, NULL, NULL, 2, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response,
+    id), 0, { NULL } },
+  { "toolType", "tool_type", NULL, NULL, 8, 9, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool_response, tool_type), offsetof(genai_tool_response, tool_type_text), { .enumeration =
     &wire_enum_tool_type } },
-  { "response", NULL, NULL, 8, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_tool_response,
-    response_json), 0, { NULL } },
+  { "response", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_tool_response, response_json), 0, { NULL } },
 };
 static const uint8_t tool_response_names[] = {
   0, 2, 3, 0, 0, 1, 0, 2
@@ -811,11 +902,11 @@ const wire_message wire_tool_response = {
 };
 
 static const wire_field word_info_fields[] = {
-  { "word", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_word_info, word), 0, {
-    NULL } },
-  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "word", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_word_info,
+    word), 0, { NULL } },
+  { "startOffset", "start_offset", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_word_info, start_offset), 0, { NULL } },
-  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "endOffset", "end_offset", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_word_info, end_offset), 0, { NULL } },
 };
 static const uint8_t word_info_names[] = {
@@ -826,19 +917,19 @@ const wire_message wire_word_info = {
 };
 
 static const wire_field transcription_fields[] = {
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription, text),
-    0, { NULL } },
-  { "finished", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_transcription,
-    finished), 0, { NULL } },
-  { "languageCode", "language_code", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_transcription, text), 0, { NULL } },
+  { "finished", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_transcription, finished), 0, { NULL } },
+  { "languageCode", "language_code", NULL, NULL, 12, 13, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_transcription, language_code), 0, { NULL } },
-  { "speakerLabel", "speaker_label", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "speakerLabel", "speaker_label", NULL, NULL, 12, 13, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_transcription, speaker_label), 0, { NULL } },
-  { "words", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_transcription, words),
-    0, { .message = &wire_word_info } },
-  { "startOffset", "start_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "words", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_transcription, words), 0, { .message = &wire_word_info } },
+  { "startOffset", "start_offset", NULL, NULL, 11, 12, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_transcription, start_offset), 0, { NULL } },
-  { "endOffset", "end_offset", NULL, 9, 10, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "endOffset", "end_offset", NULL, NULL, 9, 10, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_transcription, end_offset), 0, { NULL } },
 };
 static const uint8_t transcription_names[] = {
@@ -849,10 +940,10 @@ const wire_message wire_transcription = {
 };
 
 static const wire_field speech_metadata_fields[] = {
-  { "speaker", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_metadata,
-    speaker), 0, { NULL } },
-  { "style", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_speech_metadata,
-    style), 0, { NULL } },
+  { "speaker", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_speech_metadata, speaker), 0, { NULL } },
+  { "style", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_speech_metadata, style), 0, { NULL } },
 };
 static const uint8_t speech_metadata_names[] = {
   0, 1, 2, 0
@@ -862,55 +953,63 @@ const wire_message wire_speech_metadata = {
 };
 
 static const wire_field part_fields[] = {
-  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mediaResolution", "media_resolution", NULL, NULL, 15, 16, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, media_resolution), 0, { .message = &wire_part_media_resolution } },
-  { "codeExecutionResult", "code_execution_result", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_part, code_execution_result), 0, { .message = &wire_code_execution_result } },
-  { "executableCode", "executable_code", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "codeExecutionResult", "code_execution_result", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_part, code_execution_result), 0, { .message = &wire_code_execution_result } },
+  { "executableCode", "executable_code", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, executable_code), 0, { .message = &wire_executable_code } },
-  { "fileData", "file_data", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part,
-    file_data), 0, { .message = &wire_file_data } },
-  { "functionCall", "function_call", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "fileData", "file_data", NULL, NULL, 8, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, file_data), 0, { .message = &wire_file_data } },
+  { "functionCall", "function_call", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, function_call), 0, { .message = &wire_function_call } },
-  { "functionResponse", "function_response", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_part, function_response), 0, { .message = &wire_function_response } },
-  { "inlineData", "inline_data", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "functionResponse", "function_response", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_part, function_response), 0, { .message = &wire_function_response } },
+  { "inlineData", "inline_data", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, inline_data), 0, { .message = &wire_blob } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, text), 0, { NULL
-    } },
-  { "thought", NULL, NULL, 7, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, thought), 0, {
-    NULL } },
-  { "thoughtSignature", "thought_signature", NULL, 16, 17, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part, text),
+    0, { NULL } },
+  { "thought", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_part,
+    thought), 0, { NULL } },
+  { "thoughtSignature", "thought_signature", NULL, NULL, 16, 17, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, thought_signature), 0, { NULL } },
-  { "videoMetadata", "video_metadata", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "videoMetadata", "video_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, video_metadata), 0, { .message = &wire_video_metadata } },
-  { "toolCall", "tool_call", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_part,
-    tool_call), 0, { .message = &wire_tool_call } },
-  { "toolResponse", "tool_response", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+  { "toolCall", "tool_call", NULL, NULL, 8, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+    offsetof(genai_part, tool_call), 0, { .message = &wire_tool_call } },
+  { "toolResponse", "tool_response", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_part, tool_response), 0, { .message = &wire_tool_response } },
-  { "partMetadata", "part_metadata", NULL, 12, 13, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+  { "partMetadata", "part_metadata", NULL, NULL, 12, 13, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_part, part_metadata_json), 0, { NULL } },
-  { "audioTranscription", "audio_transcription", NULL, 18, 19, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_part, audio_transcription), 0, { .message = &wire_transcription } },
-  { "mediaProcessing", "media_processing", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "audioTranscription", "audio_transcription", NULL, NULL, 18, 19, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_part, audio_transcription), 0, { .message = &wire_transcription } },
+  { "mediaProcessing", "media_processing", NULL, NULL, 15, 16, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, media_processing), offsetof(genai_part, media_processing_text), { .enumeration =
     &wire_enum_media_processing } },
-  { "speechMetadata", "speech_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "speechMetadata", "speech_metadata", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_part, speech_metadata), 0, { .message = &wire_speech_metadata } },
+  { "documentMetadata", "document_metadata", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_part, document_metadata), 0, { .message = &wire_document_metadata } },
+  { "spreadsheetMetadata", "spreadsheet_metadata", NULL, NULL, 19, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_part, spreadsheet_metadata), 0, { .message = &wire_spreadsheet_metadata } },
+  { "audioMetadata", "audio_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_part, audio_metadata), 0, { .message = &wire_audio_metadata } },
 };
 static const uint8_t part_names[] = {
-  3, 13, 1, 4, 5, 17, 0, 0, 0, 14, 10, 0, 0, 0, 0, 0, 0, 16, 11, 0, 0, 6, 0, 0, 0, 13, 7, 10, 12, 0, 0, 3, 0, 1, 0, 0,
-  8, 5, 0, 0, 2, 4, 2, 15, 0, 0, 0, 12, 15, 0, 9, 11, 16, 6, 14, 0, 0, 0, 0, 7, 0, 17, 0, 0
+  3, 13, 0, 4, 5, 17, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 18, 7, 10, 12, 0, 3, 20, 1, 0, 0, 0,
+  0, 0, 0, 0, 4, 2, 15, 0, 0, 0, 0, 15, 0, 9, 11, 16, 14, 0, 0, 0, 0, 0, 0, 0, 17, 0, 20, 1, 0, 19, 0, 0, 0, 0, 0, 0, 0,
+  10, 0, 0, 0, 0, 0, 0, 16, 11, 0, 0, 6, 0, 0, 19, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 5, 0, 0, 2, 0, 0, 0, 0, 0, 0,
+  12, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0
 };
 const wire_message wire_part = {
-  "Part", sizeof(genai_part), 17, 63, part_fields, part_names
+  "Part", sizeof(genai_part), 20, 127, part_fields, part_names
 };
 
 static const wire_field content_fields[] = {
-  { "parts", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_content, parts), 0, {
-    .message = &wire_part } },
-  { "role", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_content, role), 0, {
-    NULL } },
+  { "parts", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_content,
+    parts), 0, { .message = &wire_part } },
+  { "role", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_content,
+    role), 0, { NULL } },
 };
 static const uint8_t content_names[] = {
   1, 0, 0, 2
@@ -920,55 +1019,55 @@ const wire_message wire_content = {
 };
 
 static const wire_field schema_fields[] = {
-  { "additionalProperties", "additional_properties", NULL, 20, 21, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_schema, additional_properties_json), 0, { NULL } },
-  { "defs", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema, defs), 0, {
-    .message = &wire_schema } },
-  { "ref", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, ref), 0, { NULL
-    } },
-  { "anyOf", "any_of", NULL, 5, 6, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, any_of),
+  { "additionalProperties", "additional_properties", NULL, NULL, 20, 21, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_schema, additional_properties_json), 0, { NULL } },
+  { "defs", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema, defs),
     0, { .message = &wire_schema } },
-  { "default", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+  { "ref", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, ref),
+    0, { NULL } },
+  { "anyOf", "any_of", NULL, NULL, 5, 6, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    any_of), 0, { .message = &wire_schema } },
+  { "default", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
     default_json), 0, { NULL } },
-  { "description", NULL, NULL, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
-    description), 0, { NULL } },
-  { "enum", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, enum_values), 0,
-    { NULL } },
-  { "example", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+  { "description", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, description), 0, { NULL } },
+  { "enum", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    enum_values), 0, { NULL } },
+  { "example", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
     example_json), 0, { NULL } },
-  { "format", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, format), 0,
-    { NULL } },
-  { "items", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, items), 0, {
-    .message = &wire_schema } },
-  { "maxItems", "max_items", NULL, 8, 9, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
-    max_items), 0, { NULL } },
-  { "maxLength", "max_length", NULL, 9, 10, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
-    max_length), 0, { NULL } },
-  { "maxProperties", "max_properties", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "format", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    format), 0, { NULL } },
+  { "items", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    items), 0, { .message = &wire_schema } },
+  { "maxItems", "max_items", NULL, NULL, 8, 9, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, max_items), 0, { NULL } },
+  { "maxLength", "max_length", NULL, NULL, 9, 10, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, max_length), 0, { NULL } },
+  { "maxProperties", "max_properties", NULL, NULL, 13, 14, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_schema, max_properties), 0, { NULL } },
-  { "maximum", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, maximum),
-    0, { NULL } },
-  { "minItems", "min_items", NULL, 8, 9, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
-    min_items), 0, { NULL } },
-  { "minLength", "min_length", NULL, 9, 10, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
-    min_length), 0, { NULL } },
-  { "minProperties", "min_properties", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "maximum", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    maximum), 0, { NULL } },
+  { "minItems", "min_items", NULL, NULL, 8, 9, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, min_items), 0, { NULL } },
+  { "minLength", "min_length", NULL, NULL, 9, 10, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_schema, min_length), 0, { NULL } },
+  { "minProperties", "min_properties", NULL, NULL, 13, 14, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_schema, min_properties), 0, { NULL } },
-  { "minimum", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, minimum),
-    0, { NULL } },
-  { "nullable", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, nullable),
-    0, { NULL } },
-  { "pattern", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, pattern),
-    0, { NULL } },
-  { "properties", NULL, NULL, 10, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema,
+  { "minimum", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    minimum), 0, { NULL } },
+  { "nullable", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    nullable), 0, { NULL } },
+  { "pattern", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    pattern), 0, { NULL } },
+  { "properties", NULL, NULL, NULL, 10, 0, 0, 0, WIRE_MESSAGE, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_schema,
     properties), 0, { .message = &wire_schema } },
-  { "propertyOrdering", "property_ordering", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "propertyOrdering", "property_ordering", NULL, NULL, 16, 17, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_schema, property_ordering), 0, { NULL } },
-  { "required", NULL, NULL, 8, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema, required),
-    0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, title), 0, {
-    NULL } },
-  { "type", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, type),
+  { "required", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    required), 0, { NULL } },
+  { "title", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema,
+    title), 0, { NULL } },
+  { "type", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_schema, type),
     offsetof(genai_schema, type_text), { .enumeration = &wire_enum_type } },
 };
 static const uint8_t schema_names[] = {
@@ -982,11 +1081,11 @@ const wire_message wire_schema = {
 };
 
 static const wire_field external_api_elastic_search_params_fields[] = {
-  { "index", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "index", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_external_api_elastic_search_params, index), 0, { NULL } },
-  { "numHits", "num_hits", NULL, 7, 8, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "numHits", "num_hits", NULL, NULL, 7, 8, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_external_api_elastic_search_params, num_hits), 0, { NULL } },
-  { "searchTemplate", "search_template", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "searchTemplate", "search_template", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_external_api_elastic_search_params, search_template), 0, { NULL } },
 };
 static const uint8_t external_api_elastic_search_params_names[] = {
@@ -1006,18 +1105,21 @@ const wire_message wire_external_api_simple_search_params = {
 };
 
 static const wire_field external_api_fields[] = {
-  { "apiAuth", "api_auth", NULL, 7, 8, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiAuth", "api_auth", NULL, NULL, 7, 8, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_external_api, api_auth), 0, { .message = &wire_api_auth } },
-  { "apiSpec", "api_spec", NULL, 7, 8, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api,
-    api_spec), offsetof(genai_external_api, api_spec_text), { .enumeration = &wire_enum_api_spec } },
-  { "authConfig", "auth_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiSpec", "api_spec", NULL, NULL, 7, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api, api_spec), offsetof(genai_external_api, api_spec_text), { .enumeration =
+    &wire_enum_api_spec } },
+  { "authConfig", "auth_config", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_external_api, auth_config), 0, { .message = &wire_auth_config } },
-  { "elasticSearchParams", "elastic_search_params", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_external_api, elastic_search_params), 0, { .message = &wire_external_api_elastic_search_params } },
-  { "endpoint", NULL, NULL, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_external_api,
-    endpoint), 0, { NULL } },
-  { "simpleSearchParams", "simple_search_params", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_external_api, simple_search_params), 0, { .message = &wire_external_api_simple_search_params } },
+  { "elasticSearchParams", "elastic_search_params", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_external_api, elastic_search_params), 0, { .message =
+    &wire_external_api_elastic_search_params } },
+  { "endpoint", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_external_api, endpoint), 0, { NULL } },
+  { "simpleSearchParams", "simple_search_params", NULL, NULL, 18, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_external_api, simple_search_params), 0, { .message = &wire_external_api_simple_search_params
+    } },
 };
 static const uint8_t external_api_names[] = {
   0, 0, 6, 3, 6, 2, 2, 3, 0, 0, 5, 4, 4, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -1027,9 +1129,9 @@ const wire_message wire_external_api = {
 };
 
 static const wire_field vertex_ai_search_data_store_spec_fields[] = {
-  { "dataStore", "data_store", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "dataStore", "data_store", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_ai_search_data_store_spec, data_store), 0, { NULL } },
-  { "filter", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "filter", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_ai_search_data_store_spec, filter), 0, { NULL } },
 };
 static const uint8_t vertex_ai_search_data_store_spec_names[] = {
@@ -1041,15 +1143,15 @@ const wire_message wire_vertex_ai_search_data_store_spec = {
 };
 
 static const wire_field vertex_ai_search_fields[] = {
-  { "dataStoreSpecs", "data_store_specs", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "dataStoreSpecs", "data_store_specs", NULL, NULL, 14, 16, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_ai_search, data_store_specs), 0, { .message = &wire_vertex_ai_search_data_store_spec } },
-  { "datastore", NULL, NULL, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search,
-    datastore), 0, { NULL } },
-  { "engine", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search,
-    engine), 0, { NULL } },
-  { "filter", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_vertex_ai_search,
-    filter), 0, { NULL } },
-  { "maxResults", "max_results", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "datastore", NULL, NULL, NULL, 9, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_ai_search, datastore), 0, { NULL } },
+  { "engine", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_ai_search, engine), 0, { NULL } },
+  { "filter", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_vertex_ai_search, filter), 0, { NULL } },
+  { "maxResults", "max_results", NULL, NULL, 10, 11, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_ai_search, max_results), 0, { NULL } },
 };
 static const uint8_t vertex_ai_search_names[] = {
@@ -1060,11 +1162,11 @@ const wire_message wire_vertex_ai_search = {
 };
 
 static const wire_field rag_retrieval_config_filter_fields[] = {
-  { "metadataFilter", "metadata_filter", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "metadataFilter", "metadata_filter", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config_filter, metadata_filter), 0, { NULL } },
-  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, 23, 25, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_rag_retrieval_config_filter, vector_distance_threshold), 0, { NULL } },
-  { "vectorSimilarityThreshold", "vector_similarity_threshold", NULL, 25, 27, 0, WIRE_DOUBLE, WIRE_SINGLE,
+  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, NULL, 23, 25, 0, 0, WIRE_DOUBLE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_filter, vector_distance_threshold), 0, { NULL } },
+  { "vectorSimilarityThreshold", "vector_similarity_threshold", NULL, NULL, 25, 27, 0, 0, WIRE_DOUBLE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_rag_retrieval_config_filter, vector_similarity_threshold), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_filter_names[] = {
@@ -1076,7 +1178,7 @@ const wire_message wire_rag_retrieval_config_filter = {
 };
 
 static const wire_field rag_retrieval_config_hybrid_search_fields[] = {
-  { "alpha", NULL, NULL, 5, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "alpha", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config_hybrid_search, alpha), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_hybrid_search_names[] = {
@@ -1088,7 +1190,7 @@ const wire_message wire_rag_retrieval_config_hybrid_search = {
 };
 
 static const wire_field rag_retrieval_config_ranking_llm_ranker_fields[] = {
-  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "modelName", "model_name", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config_ranking_llm_ranker, model_name), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_ranking_llm_ranker_names[] = {
@@ -1100,7 +1202,7 @@ const wire_message wire_rag_retrieval_config_ranking_llm_ranker = {
 };
 
 static const wire_field rag_retrieval_config_ranking_rank_service_fields[] = {
-  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "modelName", "model_name", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config_ranking_rank_service, model_name), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_ranking_rank_service_names[] = {
@@ -1112,10 +1214,10 @@ const wire_message wire_rag_retrieval_config_ranking_rank_service = {
 };
 
 static const wire_field rag_retrieval_config_ranking_fields[] = {
-  { "llmRanker", "llm_ranker", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "llmRanker", "llm_ranker", NULL, NULL, 9, 10, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config_ranking, llm_ranker), 0, { .message =
     &wire_rag_retrieval_config_ranking_llm_ranker } },
-  { "rankService", "rank_service", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "rankService", "rank_service", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config_ranking, rank_service), 0, { .message =
     &wire_rag_retrieval_config_ranking_rank_service } },
 };
@@ -1128,13 +1230,13 @@ const wire_message wire_rag_retrieval_config_ranking = {
 };
 
 static const wire_field rag_retrieval_config_fields[] = {
-  { "filter", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "filter", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config, filter), 0, { .message = &wire_rag_retrieval_config_filter } },
-  { "hybridSearch", "hybrid_search", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "hybridSearch", "hybrid_search", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config, hybrid_search), 0, { .message = &wire_rag_retrieval_config_hybrid_search } },
-  { "ranking", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "ranking", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config, ranking), 0, { .message = &wire_rag_retrieval_config_ranking } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "topK", "top_k", NULL, NULL, 4, 5, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_retrieval_config, top_k), 0, { NULL } },
 };
 static const uint8_t rag_retrieval_config_names[] = {
@@ -1146,9 +1248,9 @@ const wire_message wire_rag_retrieval_config = {
 };
 
 static const wire_field vertex_rag_store_rag_resource_fields[] = {
-  { "ragCorpus", "rag_corpus", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "ragCorpus", "rag_corpus", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_rag_store_rag_resource, rag_corpus), 0, { NULL } },
-  { "ragFileIds", "rag_file_ids", NULL, 10, 12, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "ragFileIds", "rag_file_ids", NULL, NULL, 10, 12, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_rag_store_rag_resource, rag_file_ids), 0, { NULL } },
 };
 static const uint8_t vertex_rag_store_rag_resource_names[] = {
@@ -1160,18 +1262,18 @@ const wire_message wire_vertex_rag_store_rag_resource = {
 };
 
 static const wire_field vertex_rag_store_fields[] = {
-  { "ragCorpora", "rag_corpora", NULL, 10, 11, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "ragCorpora", "rag_corpora", NULL, NULL, 10, 11, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_rag_store, rag_corpora), 0, { NULL } },
-  { "ragResources", "rag_resources", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "ragResources", "rag_resources", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_rag_store, rag_resources), 0, { .message = &wire_vertex_rag_store_rag_resource } },
-  { "ragRetrievalConfig", "rag_retrieval_config", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_vertex_rag_store, rag_retrieval_config), 0, { .message = &wire_rag_retrieval_config } },
-  { "similarityTopK", "similarity_top_k", NULL, 14, 16, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "ragRetrievalConfig", "rag_retrieval_config", NULL, NULL, 18, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_vertex_rag_store, rag_retrieval_config), 0, { .message = &wire_rag_retrieval_config } },
+  { "similarityTopK", "similarity_top_k", NULL, NULL, 14, 16, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_rag_store, similarity_top_k), 0, { NULL } },
-  { "storeContext", "store_context", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "storeContext", "store_context", NULL, NULL, 12, 13, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_vertex_rag_store, store_context), 0, { NULL } },
-  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, 23, 25, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_vertex_rag_store, vector_distance_threshold), 0, { NULL } },
+  { "vectorDistanceThreshold", "vector_distance_threshold", NULL, NULL, 23, 25, 0, 0, WIRE_DOUBLE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_vertex_rag_store, vector_distance_threshold), 0, { NULL } },
 };
 static const uint8_t vertex_rag_store_names[] = {
   0, 0, 0, 0, 0, 0, 0, 2, 5, 4, 0, 1, 5, 0, 0, 0, 0, 0, 0, 4, 2, 3, 3, 0, 0, 0, 0, 1, 6, 6, 0, 0
@@ -1181,13 +1283,13 @@ const wire_message wire_vertex_rag_store = {
 };
 
 static const wire_field retrieval_fields[] = {
-  { "disableAttribution", "disable_attribution", NULL, 18, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_retrieval, disable_attribution), 0, { NULL } },
-  { "externalApi", "external_api", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "disableAttribution", "disable_attribution", NULL, NULL, 18, 19, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_retrieval, disable_attribution), 0, { NULL } },
+  { "externalApi", "external_api", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_retrieval, external_api), 0, { .message = &wire_external_api } },
-  { "vertexAiSearch", "vertex_ai_search", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "vertexAiSearch", "vertex_ai_search", NULL, NULL, 14, 16, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_retrieval, vertex_ai_search), 0, { .message = &wire_vertex_ai_search } },
-  { "vertexRagStore", "vertex_rag_store", NULL, 14, 16, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "vertexRagStore", "vertex_rag_store", NULL, NULL, 14, 16, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_retrieval, vertex_rag_store), 0, { .message = &wire_vertex_rag_store } },
 };
 static const uint8_t retrieval_names[] = {
@@ -1198,19 +1300,19 @@ const wire_message wire_retrieval = {
 };
 
 static const wire_field function_declaration_fields[] = {
-  { "description", NULL, NULL, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "description", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_declaration, description), 0, { NULL } },
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_function_declaration,
-    name), 0, { NULL } },
-  { "parameters", NULL, NULL, 10, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "name", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_function_declaration, name), 0, { NULL } },
+  { "parameters", NULL, NULL, NULL, 10, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_declaration, parameters), 0, { .message = &wire_schema } },
-  { "parametersJsonSchema", "parameters_json_schema", NULL, 20, 22, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_function_declaration, parameters_json_schema), 0, { NULL } },
-  { "response", NULL, NULL, 8, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "parametersJsonSchema", "parameters_json_schema", NULL, NULL, 20, 22, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_function_declaration, parameters_json_schema), 0, { NULL } },
+  { "response", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_declaration, response), 0, { .message = &wire_schema } },
-  { "responseJsonSchema", "response_json_schema", NULL, 18, 20, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_function_declaration, response_json_schema), 0, { NULL } },
-  { "behavior", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "responseJsonSchema", "response_json_schema", NULL, NULL, 18, 20, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_function_declaration, response_json_schema), 0, { NULL } },
+  { "behavior", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_function_declaration, behavior), offsetof(genai_function_declaration, behavior_text), {
     .enumeration = &wire_enum_behavior } },
 };
@@ -1223,9 +1325,9 @@ const wire_message wire_function_declaration = {
 };
 
 static const wire_field interval_fields[] = {
-  { "endTime", "end_time", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_interval,
-    end_time), 0, { NULL } },
-  { "startTime", "start_time", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "endTime", "end_time", NULL, NULL, 7, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_interval, end_time), 0, { NULL } },
+  { "startTime", "start_time", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_interval, start_time), 0, { NULL } },
 };
 static const uint8_t interval_names[] = {
@@ -1250,9 +1352,9 @@ const wire_message wire_image_search = {
 };
 
 static const wire_field search_types_fields[] = {
-  { "webSearch", "web_search", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "webSearch", "web_search", NULL, NULL, 9, 10, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_search_types, web_search), 0, { .message = &wire_web_search } },
-  { "imageSearch", "image_search", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "imageSearch", "image_search", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_search_types, image_search), 0, { .message = &wire_image_search } },
 };
 static const uint8_t search_types_names[] = {
@@ -1263,14 +1365,14 @@ const wire_message wire_search_types = {
 };
 
 static const wire_field google_search_fields[] = {
-  { "searchTypes", "search_types", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "searchTypes", "search_types", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_google_search, search_types), 0, { .message = &wire_search_types } },
-  { "blockingConfidence", "blocking_confidence", NULL, 18, 19, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
-    offsetof(genai_google_search, blocking_confidence), offsetof(genai_google_search, blocking_confidence_text), {
-    .enumeration = &wire_enum_phish_block_threshold } },
-  { "excludeDomains", "exclude_domains", NULL, 14, 15, 0, WIRE_STRING, WIRE_LIST, WIRE_ONLY_VERTEX, false,
+  { "blockingConfidence", "blocking_confidence", NULL, NULL, 18, 19, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX,
+    false, offsetof(genai_google_search, blocking_confidence), offsetof(genai_google_search,
+    blocking_confidence_text), { .enumeration = &wire_enum_phish_block_threshold } },
+  { "excludeDomains", "exclude_domains", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ONLY_VERTEX, false,
     offsetof(genai_google_search, exclude_domains), 0, { NULL } },
-  { "timeRangeFilter", "time_range_filter", NULL, 15, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "timeRangeFilter", "time_range_filter", NULL, NULL, 15, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_google_search, time_range_filter), 0, { .message = &wire_interval } },
 };
 static const uint8_t google_search_names[] = {
@@ -1281,10 +1383,10 @@ const wire_message wire_google_search = {
 };
 
 static const wire_field enterprise_web_search_fields[] = {
-  { "blockingConfidence", "blocking_confidence", NULL, 18, 19, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_enterprise_web_search, blocking_confidence), offsetof(genai_enterprise_web_search,
+  { "blockingConfidence", "blocking_confidence", NULL, NULL, 18, 19, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_enterprise_web_search, blocking_confidence), offsetof(genai_enterprise_web_search,
     blocking_confidence_text), { .enumeration = &wire_enum_phish_block_threshold } },
-  { "excludeDomains", "exclude_domains", NULL, 14, 15, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "excludeDomains", "exclude_domains", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_enterprise_web_search, exclude_domains), 0, { NULL } },
 };
 static const uint8_t enterprise_web_search_names[] = {
@@ -1296,9 +1398,9 @@ const wire_message wire_enterprise_web_search = {
 };
 
 static const wire_field dynamic_retrieval_config_fields[] = {
-  { "dynamicThreshold", "dynamic_threshold", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "dynamicThreshold", "dynamic_threshold", NULL, NULL, 16, 17, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_dynamic_retrieval_config, dynamic_threshold), 0, { NULL } },
-  { "mode", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mode", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_dynamic_retrieval_config, mode), offsetof(genai_dynamic_retrieval_config, mode_text), {
     .enumeration = &wire_enum_dynamic_retrieval_config_mode } },
 };
@@ -1311,8 +1413,8 @@ const wire_message wire_dynamic_retrieval_config = {
 };
 
 static const wire_field google_search_retrieval_fields[] = {
-  { "dynamicRetrievalConfig", "dynamic_retrieval_config", NULL, 22, 24, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_google_search_retrieval, dynamic_retrieval_config), 0, { .message =
+  { "dynamicRetrievalConfig", "dynamic_retrieval_config", NULL, NULL, 22, 24, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_google_search_retrieval, dynamic_retrieval_config), 0, { .message =
     &wire_dynamic_retrieval_config } },
 };
 static const uint8_t google_search_retrieval_names[] = {
@@ -1338,9 +1440,9 @@ const wire_message wire_google_maps_routing = {
 };
 
 static const wire_field google_maps_grounding_types_fields[] = {
-  { "places", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "places", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_google_maps_grounding_types, places), 0, { .message = &wire_google_maps_places } },
-  { "routing", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "routing", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_google_maps_grounding_types, routing), 0, { .message = &wire_google_maps_routing } },
 };
 static const uint8_t google_maps_grounding_types_names[] = {
@@ -1352,11 +1454,11 @@ const wire_message wire_google_maps_grounding_types = {
 };
 
 static const wire_field google_maps_fields[] = {
-  { "authConfig", "auth_config", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "authConfig", "auth_config", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_google_maps, auth_config), 0, { .message = &wire_auth_config } },
-  { "enableWidget", "enable_widget", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "enableWidget", "enable_widget", NULL, NULL, 12, 13, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_google_maps, enable_widget), 0, { NULL } },
-  { "groundingTypes", "grounding_types", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "groundingTypes", "grounding_types", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_google_maps, grounding_types), 0, { .message = &wire_google_maps_grounding_types } },
 };
 static const uint8_t google_maps_names[] = {
@@ -1367,14 +1469,16 @@ const wire_message wire_google_maps = {
 };
 
 static const wire_field computer_use_fields[] = {
-  { "environment", NULL, NULL, 11, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_computer_use,
-    environment), offsetof(genai_computer_use, environment_text), { .enumeration = &wire_enum_environment } },
-  { "excludedPredefinedFunctions", "excluded_predefined_functions", NULL, 27, 29, 0, WIRE_STRING, WIRE_LIST,
+  { "environment", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_computer_use, environment), offsetof(genai_computer_use, environment_text), { .enumeration =
+    &wire_enum_environment } },
+  { "excludedPredefinedFunctions", "excluded_predefined_functions", NULL, NULL, 27, 29, 0, 0, WIRE_STRING, WIRE_LIST,
     WIRE_ANYWHERE, false, offsetof(genai_computer_use, excluded_predefined_functions), 0, { NULL } },
-  { "enablePromptInjectionDetection", "enable_prompt_injection_detection", NULL, 30, 33, 0, WIRE_BOOL, WIRE_SINGLE,
-    WIRE_ANYWHERE, false, offsetof(genai_computer_use, enable_prompt_injection_detection), 0, { NULL } },
-  { "disabledSafetyPolicies", "disabled_safety_policies", NULL, 22, 24, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_computer_use, disabled_safety_policies), 0, { .enumeration = &wire_enum_safety_policy } },
+  { "enablePromptInjectionDetection", "enable_prompt_injection_detection", NULL, NULL, 30, 33, 0, 0, WIRE_BOOL,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_computer_use, enable_prompt_injection_detection), 0, { NULL } },
+  { "disabledSafetyPolicies", "disabled_safety_policies", NULL, NULL, 22, 24, 0, 0, WIRE_ENUM, WIRE_LIST,
+    WIRE_ANYWHERE, false, offsetof(genai_computer_use, disabled_safety_policies), 0, { .enumeration =
+    &wire_enum_safety_policy } },
 };
 static const uint8_t computer_use_names[] = {
   0, 0, 0, 0, 3, 4, 4, 1, 0, 0, 3, 2, 0, 2, 0, 0
@@ -1384,11 +1488,11 @@ const wire_message wire_computer_use = {
 };
 
 static const wire_field file_search_fields[] = {
-  { "fileSearchStoreNames", "file_search_store_names", NULL, 20, 23, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_file_search, file_search_store_names), 0, { NULL } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_file_search, top_k),
-    0, { NULL } },
-  { "metadataFilter", "metadata_filter", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "fileSearchStoreNames", "file_search_store_names", NULL, NULL, 20, 23, 0, 0, WIRE_STRING, WIRE_LIST,
+    WIRE_ANYWHERE, false, offsetof(genai_file_search, file_search_store_names), 0, { NULL } },
+  { "topK", "top_k", NULL, NULL, 4, 5, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_file_search, top_k), 0, { NULL } },
+  { "metadataFilter", "metadata_filter", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_file_search, metadata_filter), 0, { NULL } },
 };
 static const uint8_t file_search_names[] = {
@@ -1413,14 +1517,14 @@ const wire_message wire_url_context = {
 };
 
 static const wire_field tool_parallel_ai_search_fields[] = {
-  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiKey", "api_key", NULL, NULL, 6, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool_parallel_ai_search, api_key), 0, { NULL } },
-  { "customConfigs", "custom_configs", NULL, 13, 14, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "customConfigs", "custom_configs", NULL, NULL, 13, 14, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool_parallel_ai_search, custom_configs_json), 0, { NULL } },
-  { "enableDataRetention", "enable_data_retention", NULL, 19, 21, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_tool_parallel_ai_search, enable_data_retention), 0, { NULL } },
-  { "enableZeroDataRetention", "enable_zero_data_retention", NULL, 23, 26, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_tool_parallel_ai_search, enable_zero_data_retention), 0, { NULL } },
+  { "enableDataRetention", "enable_data_retention", NULL, NULL, 19, 21, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_tool_parallel_ai_search, enable_data_retention), 0, { NULL } },
+  { "enableZeroDataRetention", "enable_zero_data_retention", NULL, NULL, 23, 26, 0, 0, WIRE_BOOL, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_tool_parallel_ai_search, enable_zero_data_retention), 0, { NULL } },
 };
 static const uint8_t tool_parallel_ai_search_names[] = {
   1, 0, 0, 0, 4, 0, 0, 4, 0, 3, 0, 3, 0, 1, 2, 2
@@ -1431,9 +1535,9 @@ const wire_message wire_tool_parallel_ai_search = {
 };
 
 static const wire_field tool_exa_ai_search_fields[] = {
-  { "apiKey", "api_key", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "apiKey", "api_key", NULL, NULL, 6, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool_exa_ai_search, api_key), 0, { NULL } },
-  { "customConfigs", "custom_configs", NULL, 13, 14, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "customConfigs", "custom_configs", NULL, NULL, 13, 14, 0, 0, WIRE_OBJECT, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool_exa_ai_search, custom_configs_json), 0, { NULL } },
 };
 static const uint8_t tool_exa_ai_search_names[] = {
@@ -1444,15 +1548,15 @@ const wire_message wire_tool_exa_ai_search = {
 };
 
 static const wire_field streamable_http_transport_fields[] = {
-  { "headers", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false,
+  { "headers", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false,
     offsetof(genai_streamable_http_transport, headers), 0, { NULL } },
-  { "sseReadTimeout", "sse_read_timeout", NULL, 14, 16, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sseReadTimeout", "sse_read_timeout", NULL, NULL, 14, 16, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_streamable_http_transport, sse_read_timeout), 0, { NULL } },
-  { "terminateOnClose", "terminate_on_close", NULL, 16, 18, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "terminateOnClose", "terminate_on_close", NULL, NULL, 16, 18, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_streamable_http_transport, terminate_on_close), 0, { NULL } },
-  { "timeout", NULL, NULL, 7, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "timeout", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_streamable_http_transport, timeout), 0, { NULL } },
-  { "url", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "url", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_streamable_http_transport, url), 0, { NULL } },
 };
 static const uint8_t streamable_http_transport_names[] = {
@@ -1464,9 +1568,9 @@ const wire_message wire_streamable_http_transport = {
 };
 
 static const wire_field mcp_server_fields[] = {
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ONLY_GEMINI, false, offsetof(genai_mcp_server, name),
-    0, { NULL } },
-  { "streamableHttpTransport", "streamable_http_transport", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "name", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+    offsetof(genai_mcp_server, name), 0, { NULL } },
+  { "streamableHttpTransport", "streamable_http_transport", NULL, NULL, 23, 25, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ONLY_GEMINI, false, offsetof(genai_mcp_server, streamable_http_transport), 0, { .message =
     &wire_streamable_http_transport } },
 };
@@ -1478,31 +1582,33 @@ const wire_message wire_mcp_server = {
 };
 
 static const wire_field tool_fields[] = {
-  { "retrieval", NULL, NULL, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_tool,
-    retrieval), 0, { .message = &wire_retrieval } },
-  { "computerUse", "computer_use", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "retrieval", NULL, NULL, NULL, 9, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_tool, retrieval), 0, { .message = &wire_retrieval } },
+  { "computerUse", "computer_use", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool, computer_use), 0, { .message = &wire_computer_use } },
-  { "fileSearch", "file_search", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+  { "fileSearch", "file_search", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_tool, file_search), 0, { .message = &wire_file_search } },
-  { "googleSearch", "google_search", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "googleSearch", "google_search", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool, google_search), 0, { .message = &wire_google_search } },
-  { "googleMaps", "google_maps", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "googleMaps", "google_maps", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool, google_maps), 0, { .message = &wire_google_maps } },
-  { "codeExecution", "code_execution", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "codeExecution", "code_execution", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool, code_execution), 0, { .message = &wire_tool_code_execution } },
-  { "enterpriseWebSearch", "enterprise_web_search", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX,
-    false, offsetof(genai_tool, enterprise_web_search), 0, { .message = &wire_enterprise_web_search } },
-  { "functionDeclarations", "function_declarations", NULL, 20, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_tool, function_declarations), 0, { .message = &wire_function_declaration } },
-  { "googleSearchRetrieval", "google_search_retrieval", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_tool, google_search_retrieval), 0, { .message = &wire_google_search_retrieval } },
-  { "parallelAiSearch", "parallel_ai_search", NULL, 16, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
-    offsetof(genai_tool, parallel_ai_search), 0, { .message = &wire_tool_parallel_ai_search } },
-  { "urlContext", "url_context", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "enterpriseWebSearch", "enterprise_web_search", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ONLY_VERTEX, false, offsetof(genai_tool, enterprise_web_search), 0, { .message = &wire_enterprise_web_search
+    } },
+  { "functionDeclarations", "function_declarations", NULL, NULL, 20, 21, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_tool, function_declarations), 0, { .message = &wire_function_declaration } },
+  { "googleSearchRetrieval", "google_search_retrieval", NULL, NULL, 21, 23, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_tool, google_search_retrieval), 0, { .message = &wire_google_search_retrieval
+    } },
+  { "parallelAiSearch", "parallel_ai_search", NULL, NULL, 16, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX,
+    false, offsetof(genai_tool, parallel_ai_search), 0, { .message = &wire_tool_parallel_ai_search } },
+  { "urlContext", "url_context", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_tool, url_context), 0, { .message = &wire_url_context } },
-  { "mcpServers", "mcp_servers", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_tool,
-    mcp_servers), 0, { .message = &wire_mcp_server } },
-  { "exaAiSearch", "exa_ai_search", NULL, 11, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "mcpServers", "mcp_servers", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_tool, mcp_servers), 0, { .message = &wire_mcp_server } },
+  { "exaAiSearch", "exa_ai_search", NULL, NULL, 11, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_tool, exa_ai_search), 0, { .message = &wire_tool_exa_ai_search } },
 };
 static const uint8_t tool_names[] = {
@@ -1514,7 +1620,7 @@ const wire_message wire_tool = {
 };
 
 static const wire_field prebuilt_voice_config_fields[] = {
-  { "voiceName", "voice_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "voiceName", "voice_name", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_prebuilt_voice_config, voice_name), 0, { NULL } },
 };
 static const uint8_t prebuilt_voice_config_names[] = {
@@ -1526,7 +1632,7 @@ const wire_message wire_prebuilt_voice_config = {
 };
 
 static const wire_field voice_consent_signature_fields[] = {
-  { "signature", NULL, NULL, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "signature", NULL, NULL, NULL, 9, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_voice_consent_signature, signature), 0, { NULL } },
 };
 static const uint8_t voice_consent_signature_names[] = {
@@ -1538,14 +1644,14 @@ const wire_message wire_voice_consent_signature = {
 };
 
 static const wire_field replicated_voice_config_fields[] = {
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_replicated_voice_config, mime_type), 0, { NULL } },
-  { "voiceSampleAudio", "voice_sample_audio", NULL, 16, 18, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "voiceSampleAudio", "voice_sample_audio", NULL, NULL, 16, 18, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_replicated_voice_config, voice_sample_audio), 0, { NULL } },
-  { "consentAudio", "consent_audio", NULL, 12, 13, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
+  { "consentAudio", "consent_audio", NULL, NULL, 12, 13, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ONLY_GEMINI, false,
     offsetof(genai_replicated_voice_config, consent_audio), 0, { NULL } },
-  { "voiceConsentSignature", "voice_consent_signature", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ONLY_GEMINI,
-    false, offsetof(genai_replicated_voice_config, voice_consent_signature), 0, { .message =
+  { "voiceConsentSignature", "voice_consent_signature", NULL, NULL, 21, 23, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ONLY_GEMINI, false, offsetof(genai_replicated_voice_config, voice_consent_signature), 0, { .message =
     &wire_voice_consent_signature } },
 };
 static const uint8_t replicated_voice_config_names[] = {
@@ -1557,12 +1663,14 @@ const wire_message wire_replicated_voice_config = {
 };
 
 static const wire_field voice_config_fields[] = {
-  { "replicatedVoiceConfig", "replicated_voice_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_voice_config, replicated_voice_config), 0, { .message = &wire_replicated_voice_config } },
-  { "prebuiltVoiceConfig", "prebuilt_voice_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_voice_config, prebuilt_voice_config), 0, { .message = &wire_prebuilt_voice_config } },
-  { "voice", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_voice_config, voice),
-    0, { NULL } },
+  { "replicatedVoiceConfig", "replicated_voice_config", NULL, NULL, 21, 23, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_voice_config, replicated_voice_config), 0, { .message =
+    &wire_replicated_voice_config } },
+  { "prebuiltVoiceConfig", "prebuilt_voice_config", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_voice_config, prebuilt_voice_config), 0, { .message =
+    &wire_prebuilt_voice_config } },
+  { "voice", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_voice_config, voice), 0, { NULL } },
 };
 static const uint8_t voice_config_names[] = {
   1, 2, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -1572,9 +1680,9 @@ const wire_message wire_voice_config = {
 };
 
 static const wire_field speaker_voice_config_fields[] = {
-  { "speaker", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "speaker", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_speaker_voice_config, speaker), 0, { NULL } },
-  { "voiceConfig", "voice_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "voiceConfig", "voice_config", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_speaker_voice_config, voice_config), 0, { .message = &wire_voice_config } },
 };
 static const uint8_t speaker_voice_config_names[] = {
@@ -1586,8 +1694,9 @@ const wire_message wire_speaker_voice_config = {
 };
 
 static const wire_field multi_speaker_voice_config_fields[] = {
-  { "speakerVoiceConfigs", "speaker_voice_configs", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_multi_speaker_voice_config, speaker_voice_configs), 0, { .message = &wire_speaker_voice_config } },
+  { "speakerVoiceConfigs", "speaker_voice_configs", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_multi_speaker_voice_config, speaker_voice_configs), 0, { .message =
+    &wire_speaker_voice_config } },
 };
 static const uint8_t multi_speaker_voice_config_names[] = {
   1, 0, 1, 0
@@ -1598,11 +1707,11 @@ const wire_message wire_multi_speaker_voice_config = {
 };
 
 static const wire_field speech_config_fields[] = {
-  { "voiceConfig", "voice_config", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "voiceConfig", "voice_config", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_speech_config, voice_config), 0, { .message = &wire_voice_config } },
-  { "languageCode", "language_code", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "languageCode", "language_code", NULL, NULL, 12, 13, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_speech_config, language_code), 0, { NULL } },
-  { "multiSpeakerVoiceConfig", "multi_speaker_voice_config", NULL, 23, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "multiSpeakerVoiceConfig", "multi_speaker_voice_config", NULL, NULL, 23, 26, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_speech_config, multi_speaker_voice_config), 0, { .message =
     &wire_multi_speaker_voice_config } },
 };
@@ -1614,11 +1723,11 @@ const wire_message wire_speech_config = {
 };
 
 static const wire_field thinking_config_fields[] = {
-  { "includeThoughts", "include_thoughts", NULL, 15, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "includeThoughts", "include_thoughts", NULL, NULL, 15, 16, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_thinking_config, include_thoughts), 0, { NULL } },
-  { "thinkingBudget", "thinking_budget", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "thinkingBudget", "thinking_budget", NULL, NULL, 14, 15, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_thinking_config, thinking_budget), 0, { NULL } },
-  { "thinkingLevel", "thinking_level", NULL, 13, 14, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "thinkingLevel", "thinking_level", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_thinking_config, thinking_level), offsetof(genai_thinking_config, thinking_level_text), {
     .enumeration = &wire_enum_thinking_level } },
 };
@@ -1630,10 +1739,10 @@ const wire_message wire_thinking_config = {
 };
 
 static const wire_field translation_config_fields[] = {
-  { "echoTargetLanguage", "echo_target_language", NULL, 18, 20, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_translation_config, echo_target_language), 0, { NULL } },
-  { "targetLanguageCode", "target_language_code", NULL, 18, 20, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_translation_config, target_language_code), 0, { NULL } },
+  { "echoTargetLanguage", "echo_target_language", NULL, NULL, 18, 20, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_translation_config, echo_target_language), 0, { NULL } },
+  { "targetLanguageCode", "target_language_code", NULL, NULL, 18, 20, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_translation_config, target_language_code), 0, { NULL } },
 };
 static const uint8_t translation_config_names[] = {
   0, 0, 0, 0, 1, 2, 1, 2
@@ -1650,7 +1759,7 @@ const wire_message wire_language_auto = {
 };
 
 static const wire_field language_hints_fields[] = {
-  { "languageCodes", "language_codes", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "languageCodes", "language_codes", NULL, NULL, 13, 14, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_language_hints, language_codes), 0, { NULL } },
 };
 static const uint8_t language_hints_names[] = {
@@ -1661,24 +1770,24 @@ const wire_message wire_language_hints = {
 };
 
 static const wire_field audio_transcription_config_fields[] = {
-  { "languageCodes", "language_codes", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "languageCodes", "language_codes", NULL, NULL, 13, 14, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, language_codes), 0, { NULL } },
-  { "languageAuto", "language_auto", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "languageAuto", "language_auto", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, language_auto), 0, { .message = &wire_language_auto } },
-  { "languageHints", "language_hints", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "languageHints", "language_hints", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, language_hints), 0, { .message = &wire_language_hints } },
-  { "customVocabulary", "custom_vocabulary", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "customVocabulary", "custom_vocabulary", NULL, NULL, 16, 17, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, custom_vocabulary), 0, { NULL } },
-  { "adaptationPhrases", "adaptation_phrases", NULL, 17, 18, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "adaptationPhrases", "adaptation_phrases", NULL, NULL, 17, 18, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, adaptation_phrases), 0, { NULL } },
-  { "wordTimestamp", "word_timestamp", NULL, 13, 14, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "wordTimestamp", "word_timestamp", NULL, NULL, 13, 14, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, word_timestamp), 0, { NULL } },
-  { "diarization", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "diarization", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, diarization), 0, { NULL } },
-  { "mode", NULL, NULL, 4, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mode", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, mode), offsetof(genai_audio_transcription_config, mode_text), {
     .enumeration = &wire_enum_audio_transcription_config_mode } },
-  { "sourceText", "source_text", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sourceText", "source_text", NULL, NULL, 10, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_transcription_config, source_text), 0, { NULL } },
 };
 static const uint8_t audio_transcription_config_names[] = {
@@ -1690,14 +1799,14 @@ const wire_message wire_audio_transcription_config = {
 };
 
 static const wire_field audio_response_format_fields[] = {
-  { "bitRate", "bit_rate", NULL, 7, 8, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "bitRate", "bit_rate", NULL, NULL, 7, 8, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_response_format, bit_rate), 0, { NULL } },
-  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "delivery", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_response_format, delivery), offsetof(genai_audio_response_format, delivery_text), {
     .enumeration = &wire_enum_delivery } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_response_format, mime_type), 0, { NULL } },
-  { "sampleRate", "sample_rate", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sampleRate", "sample_rate", NULL, NULL, 10, 11, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_response_format, sample_rate), 0, { NULL } },
 };
 static const uint8_t audio_response_format_names[] = {
@@ -1709,16 +1818,16 @@ const wire_message wire_audio_response_format = {
 };
 
 static const wire_field image_response_format_fields[] = {
-  { "aspectRatio", "aspect_ratio", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "aspectRatio", "aspect_ratio", NULL, NULL, 11, 12, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_image_response_format, aspect_ratio), offsetof(genai_image_response_format, aspect_ratio_text), {
     .enumeration = &wire_enum_aspect_ratio } },
-  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "delivery", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_image_response_format, delivery), offsetof(genai_image_response_format, delivery_text), {
     .enumeration = &wire_enum_delivery } },
-  { "imageSize", "image_size", NULL, 9, 10, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "imageSize", "image_size", NULL, NULL, 9, 10, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_image_response_format, image_size), offsetof(genai_image_response_format, image_size_text), {
     .enumeration = &wire_enum_image_size } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_image_response_format, mime_type), 0, { NULL } },
 };
 static const uint8_t image_response_format_names[] = {
@@ -1730,10 +1839,10 @@ const wire_message wire_image_response_format = {
 };
 
 static const wire_field text_response_format_fields[] = {
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_text_response_format, mime_type), 0, { NULL } },
-  { "schema", NULL, NULL, 6, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_text_response_format,
-    schema_json), 0, { NULL } },
+  { "schema", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_text_response_format, schema_json), 0, { NULL } },
 };
 static const uint8_t text_response_format_names[] = {
   1, 0, 0, 0, 0, 2, 1, 0
@@ -1744,17 +1853,17 @@ const wire_message wire_text_response_format = {
 };
 
 static const wire_field video_response_format_fields[] = {
-  { "aspectRatio", "aspect_ratio", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "aspectRatio", "aspect_ratio", NULL, NULL, 11, 12, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_response_format, aspect_ratio), offsetof(genai_video_response_format, aspect_ratio_text), {
     .enumeration = &wire_enum_aspect_ratio } },
-  { "delivery", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "delivery", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_response_format, delivery), offsetof(genai_video_response_format, delivery_text), {
     .enumeration = &wire_enum_delivery } },
-  { "duration", NULL, NULL, 8, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "duration", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_response_format, duration), 0, { NULL } },
-  { "gcsUri", "gcs_uri", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "gcsUri", "gcs_uri", NULL, NULL, 6, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_response_format, gcs_uri), 0, { NULL } },
-  { "resolution", NULL, NULL, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "resolution", NULL, NULL, NULL, 10, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_video_response_format, resolution), 0, { NULL } },
 };
 static const uint8_t video_response_format_names[] = {
@@ -1766,14 +1875,14 @@ const wire_message wire_video_response_format = {
 };
 
 static const wire_field response_format_fields[] = {
-  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
-    audio), 0, { .message = &wire_audio_response_format } },
-  { "image", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
-    image), 0, { .message = &wire_image_response_format } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
-    text), 0, { .message = &wire_text_response_format } },
-  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_response_format,
-    video), 0, { .message = &wire_video_response_format } },
+  { "audio", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_response_format, audio), 0, { .message = &wire_audio_response_format } },
+  { "image", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_response_format, image), 0, { .message = &wire_image_response_format } },
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_response_format, text), 0, { .message = &wire_text_response_format } },
+  { "video", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_response_format, video), 0, { .message = &wire_video_response_format } },
 };
 static const uint8_t response_format_names[] = {
   2, 1, 0, 0, 3, 4, 0, 0
@@ -1783,7 +1892,7 @@ const wire_message wire_response_format = {
 };
 
 static const wire_field model_selection_config_fields[] = {
-  { "featureSelectionPreference", "feature_selection_preference", NULL, 26, 28, 0, WIRE_ENUM, WIRE_SINGLE,
+  { "featureSelectionPreference", "feature_selection_preference", NULL, NULL, 26, 28, 0, 0, WIRE_ENUM, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_model_selection_config, feature_selection_preference),
     offsetof(genai_model_selection_config, feature_selection_preference_text), { .enumeration =
     &wire_enum_feature_selection_preference } },
@@ -1797,8 +1906,9 @@ const wire_message wire_model_selection_config = {
 };
 
 static const wire_field generation_config_routing_config_auto_routing_mode_fields[] = {
-  { "modelRoutingPreference", "model_routing_preference", NULL, 22, 24, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_generation_config_routing_config_auto_routing_mode, model_routing_preference), 0, { NULL } },
+  { "modelRoutingPreference", "model_routing_preference", NULL, NULL, 22, 24, 0, 0, WIRE_STRING, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_generation_config_routing_config_auto_routing_mode,
+    model_routing_preference), 0, { NULL } },
 };
 static const uint8_t generation_config_routing_config_auto_routing_mode_names[] = {
   0, 1, 0, 1
@@ -1809,7 +1919,7 @@ const wire_message wire_generation_config_routing_config_auto_routing_mode = {
 };
 
 static const wire_field generation_config_routing_config_manual_routing_mode_fields[] = {
-  { "modelName", "model_name", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "modelName", "model_name", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config_routing_config_manual_routing_mode, model_name), 0, { NULL } },
 };
 static const uint8_t generation_config_routing_config_manual_routing_mode_names[] = {
@@ -1822,10 +1932,10 @@ const wire_message wire_generation_config_routing_config_manual_routing_mode = {
 };
 
 static const wire_field generation_config_routing_config_fields[] = {
-  { "autoMode", "auto_mode", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "autoMode", "auto_mode", NULL, NULL, 8, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config_routing_config, auto_mode), 0, { .message =
     &wire_generation_config_routing_config_auto_routing_mode } },
-  { "manualMode", "manual_mode", NULL, 10, 11, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "manualMode", "manual_mode", NULL, NULL, 10, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config_routing_config, manual_mode), 0, { .message =
     &wire_generation_config_routing_config_manual_routing_mode } },
 };
@@ -1838,64 +1948,64 @@ const wire_message wire_generation_config_routing_config = {
 };
 
 static const wire_field generation_config_fields[] = {
-  { "modelSelectionConfig", "model_selection_config", "modelConfig", 20, 22, 11, WIRE_MESSAGE, WIRE_SINGLE,
-    WIRE_ANYWHERE, true, offsetof(genai_generation_config, model_selection_config), 0, { .message =
+  { "modelSelectionConfig", "model_selection_config", "modelConfig", "model_config", 20, 22, 11, 12, WIRE_MESSAGE,
+    WIRE_SINGLE, WIRE_ANYWHERE, true, offsetof(genai_generation_config, model_selection_config), 0, { .message =
     &wire_model_selection_config } },
-  { "responseJsonSchema", "response_json_schema", NULL, 18, 20, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_generation_config, response_json_schema), 0, { NULL } },
-  { "audioTimestamp", "audio_timestamp", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "responseJsonSchema", "response_json_schema", NULL, NULL, 18, 20, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_generation_config, response_json_schema), 0, { NULL } },
+  { "audioTimestamp", "audio_timestamp", NULL, NULL, 14, 15, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, audio_timestamp), 0, { NULL } },
-  { "candidateCount", "candidate_count", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "candidateCount", "candidate_count", NULL, NULL, 14, 15, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, candidate_count), 0, { NULL } },
-  { "enableAffectiveDialog", "enable_affective_dialog", NULL, 21, 23, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_generation_config, enable_affective_dialog), 0, { NULL } },
-  { "frequencyPenalty", "frequency_penalty", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "enableAffectiveDialog", "enable_affective_dialog", NULL, NULL, 21, 23, 0, 0, WIRE_BOOL, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_generation_config, enable_affective_dialog), 0, { NULL } },
+  { "frequencyPenalty", "frequency_penalty", NULL, NULL, 16, 17, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, frequency_penalty), 0, { NULL } },
-  { "logprobs", NULL, NULL, 8, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
-    logprobs), 0, { NULL } },
-  { "maxOutputTokens", "max_output_tokens", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "logprobs", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, logprobs), 0, { NULL } },
+  { "maxOutputTokens", "max_output_tokens", NULL, NULL, 15, 17, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, max_output_tokens), 0, { NULL } },
-  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mediaResolution", "media_resolution", NULL, NULL, 15, 16, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, media_resolution), offsetof(genai_generation_config, media_resolution_text), {
     .enumeration = &wire_enum_media_resolution } },
-  { "presencePenalty", "presence_penalty", NULL, 15, 16, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "presencePenalty", "presence_penalty", NULL, NULL, 15, 16, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, presence_penalty), 0, { NULL } },
-  { "responseLogprobs", "response_logprobs", NULL, 16, 17, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "responseLogprobs", "response_logprobs", NULL, NULL, 16, 17, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, response_logprobs), 0, { NULL } },
-  { "responseMimeType", "response_mime_type", NULL, 16, 18, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_generation_config, response_mime_type), 0, { NULL } },
-  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "responseMimeType", "response_mime_type", NULL, NULL, 16, 18, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_generation_config, response_mime_type), 0, { NULL } },
+  { "responseModalities", "response_modalities", NULL, NULL, 18, 19, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, response_modalities), 0, { .enumeration = &wire_enum_modality } },
-  { "responseSchema", "response_schema", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "responseSchema", "response_schema", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, response_schema), 0, { .message = &wire_schema } },
-  { "routingConfig", "routing_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "routingConfig", "routing_config", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, routing_config), 0, { .message = &wire_generation_config_routing_config } },
-  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
-    seed), 0, { NULL } },
-  { "speechConfig", "speech_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "seed", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, seed), 0, { NULL } },
+  { "speechConfig", "speech_config", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, speech_config), 0, { .message = &wire_speech_config } },
-  { "stopSequences", "stop_sequences", NULL, 13, 14, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "stopSequences", "stop_sequences", NULL, NULL, 13, 14, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, stop_sequences), 0, { NULL } },
-  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "temperature", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, temperature), 0, { NULL } },
-  { "thinkingConfig", "thinking_config", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "thinkingConfig", "thinking_config", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, thinking_config), 0, { .message = &wire_thinking_config } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
-    top_k), 0, { NULL } },
-  { "topP", "top_p", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_generation_config,
-    top_p), 0, { NULL } },
-  { "enableEnhancedCivicAnswers", "enable_enhanced_civic_answers", NULL, 26, 29, 0, WIRE_BOOL, WIRE_SINGLE,
+  { "topK", "top_k", NULL, NULL, 4, 5, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, top_k), 0, { NULL } },
+  { "topP", "top_p", NULL, NULL, 4, 5, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_generation_config, top_p), 0, { NULL } },
+  { "enableEnhancedCivicAnswers", "enable_enhanced_civic_answers", NULL, NULL, 26, 29, 0, 0, WIRE_BOOL, WIRE_SINGLE,
     WIRE_ONLY_GEMINI, false, offsetof(genai_generation_config, enable_enhanced_civic_answers), 0, { NULL } },
-  { "responseFormat", "response_format", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "responseFormat", "response_format", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_generation_config, response_format), 0, { .message = &wire_response_format } },
-  { "translationConfig", "translation_config", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_generation_config, translation_config), 0, { .message = &wire_translation_config } },
-  { "audioTranscriptionConfig", "audio_transcription_config", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "translationConfig", "translation_config", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_generation_config, translation_config), 0, { .message = &wire_translation_config } },
+  { "audioTranscriptionConfig", "audio_transcription_config", NULL, NULL, 24, 26, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_generation_config, audio_transcription_config), 0, { .message =
     &wire_audio_transcription_config } },
 };
 static const uint8_t generation_config_names[] = {
-  10, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 4, 0, 23, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 9, 0, 17, 1,
+  10, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 4, 0, 23, 0, 0, 0, 26, 0, 0, 0, 1, 0, 0, 20, 0, 0, 0, 0, 9, 0, 17, 1,
   0, 0, 21, 22, 0, 3, 8, 0, 24, 16, 4, 12, 0, 0, 0, 23, 3, 14, 2, 5, 0, 0, 20, 6, 0, 0, 0, 9, 25, 0, 0, 18, 0, 0, 0, 0,
   0, 0, 0, 24, 0, 13, 17, 0, 0, 0, 0, 0, 14, 0, 26, 0, 0, 1, 6, 19, 0, 0, 11, 0, 11, 0, 13, 18, 0, 1, 15, 22, 21, 0, 0,
   8, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 2, 5, 0, 0, 0, 7, 0, 10
@@ -1905,20 +2015,20 @@ const wire_message wire_generation_config = {
 };
 
 static const wire_field automatic_activity_detection_fields[] = {
-  { "disabled", NULL, NULL, 8, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "disabled", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_automatic_activity_detection, disabled), 0, { NULL } },
-  { "startOfSpeechSensitivity", "start_of_speech_sensitivity", NULL, 24, 27, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_automatic_activity_detection, start_of_speech_sensitivity),
+  { "startOfSpeechSensitivity", "start_of_speech_sensitivity", NULL, NULL, 24, 27, 0, 0, WIRE_ENUM, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_automatic_activity_detection, start_of_speech_sensitivity),
     offsetof(genai_automatic_activity_detection, start_of_speech_sensitivity_text), { .enumeration =
     &wire_enum_start_sensitivity } },
-  { "endOfSpeechSensitivity", "end_of_speech_sensitivity", NULL, 22, 25, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_automatic_activity_detection, end_of_speech_sensitivity),
+  { "endOfSpeechSensitivity", "end_of_speech_sensitivity", NULL, NULL, 22, 25, 0, 0, WIRE_ENUM, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_automatic_activity_detection, end_of_speech_sensitivity),
     offsetof(genai_automatic_activity_detection, end_of_speech_sensitivity_text), { .enumeration =
     &wire_enum_end_sensitivity } },
-  { "prefixPaddingMs", "prefix_padding_ms", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "prefixPaddingMs", "prefix_padding_ms", NULL, NULL, 15, 17, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_automatic_activity_detection, prefix_padding_ms), 0, { NULL } },
-  { "silenceDurationMs", "silence_duration_ms", NULL, 17, 19, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_automatic_activity_detection, silence_duration_ms), 0, { NULL } },
+  { "silenceDurationMs", "silence_duration_ms", NULL, NULL, 17, 19, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_automatic_activity_detection, silence_duration_ms), 0, { NULL } },
 };
 static const uint8_t automatic_activity_detection_names[] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 5, 5, 0, 0, 3, 0, 0, 2, 4, 0, 4, 2, 0
@@ -1929,16 +2039,16 @@ const wire_message wire_automatic_activity_detection = {
 };
 
 static const wire_field realtime_input_config_fields[] = {
-  { "automaticActivityDetection", "automatic_activity_detection", NULL, 26, 28, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "automaticActivityDetection", "automatic_activity_detection", NULL, NULL, 26, 28, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, automatic_activity_detection), 0, { .message =
     &wire_automatic_activity_detection } },
-  { "activityHandling", "activity_handling", NULL, 16, 17, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "activityHandling", "activity_handling", NULL, NULL, 16, 17, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_realtime_input_config, activity_handling), offsetof(genai_realtime_input_config,
     activity_handling_text), { .enumeration = &wire_enum_activity_handling } },
-  { "turnCoverage", "turn_coverage", NULL, 12, 13, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "turnCoverage", "turn_coverage", NULL, NULL, 12, 13, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_realtime_input_config, turn_coverage), offsetof(genai_realtime_input_config, turn_coverage_text), {
     .enumeration = &wire_enum_turn_coverage } },
-  { "interimTranscriptTimestampEnabled", "interim_transcript_timestamp_enabled", NULL, 33, 36, 0, WIRE_BOOL,
+  { "interimTranscriptTimestampEnabled", "interim_transcript_timestamp_enabled", NULL, NULL, 33, 36, 0, 0, WIRE_BOOL,
     WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_realtime_input_config, interim_transcript_timestamp_enabled), 0,
     { NULL } },
 };
@@ -1951,9 +2061,9 @@ const wire_message wire_realtime_input_config = {
 };
 
 static const wire_field session_resumption_config_fields[] = {
-  { "handle", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "handle", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_session_resumption_config, handle), 0, { NULL } },
-  { "transparent", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+  { "transparent", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
     offsetof(genai_session_resumption_config, transparent), 0, { NULL } },
 };
 static const uint8_t session_resumption_config_names[] = {
@@ -1965,7 +2075,7 @@ const wire_message wire_session_resumption_config = {
 };
 
 static const wire_field sliding_window_fields[] = {
-  { "targetTokens", "target_tokens", NULL, 12, 13, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "targetTokens", "target_tokens", NULL, NULL, 12, 13, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_sliding_window, target_tokens), 0, { NULL } },
 };
 static const uint8_t sliding_window_names[] = {
@@ -1976,9 +2086,9 @@ const wire_message wire_sliding_window = {
 };
 
 static const wire_field context_window_compression_config_fields[] = {
-  { "triggerTokens", "trigger_tokens", NULL, 13, 14, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "triggerTokens", "trigger_tokens", NULL, NULL, 13, 14, 0, 0, WIRE_INT64, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_context_window_compression_config, trigger_tokens), 0, { NULL } },
-  { "slidingWindow", "sliding_window", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "slidingWindow", "sliding_window", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_context_window_compression_config, sliding_window), 0, { .message = &wire_sliding_window } },
 };
 static const uint8_t context_window_compression_config_names[] = {
@@ -1990,9 +2100,9 @@ const wire_message wire_context_window_compression_config = {
 };
 
 static const wire_field proactivity_config_fields[] = {
-  { "proactiveAudio", "proactive_audio", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "proactiveAudio", "proactive_audio", NULL, NULL, 14, 15, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_proactivity_config, proactive_audio), 0, { NULL } },
-  { "proactiveVideo", "proactive_video", NULL, 14, 15, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "proactiveVideo", "proactive_video", NULL, NULL, 14, 15, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_proactivity_config, proactive_video), 0, { NULL } },
 };
 static const uint8_t proactivity_config_names[] = {
@@ -2003,8 +2113,8 @@ const wire_message wire_proactivity_config = {
 };
 
 static const wire_field history_config_fields[] = {
-  { "initialHistoryInClientContent", "initial_history_in_client_content", NULL, 29, 33, 0, WIRE_BOOL, WIRE_SINGLE,
-    WIRE_ANYWHERE, false, offsetof(genai_history_config, initial_history_in_client_content), 0, { NULL } },
+  { "initialHistoryInClientContent", "initial_history_in_client_content", NULL, NULL, 29, 33, 0, 0, WIRE_BOOL,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_history_config, initial_history_in_client_content), 0, { NULL } },
 };
 static const uint8_t history_config_names[] = {
   1, 0, 0, 1
@@ -2014,9 +2124,9 @@ const wire_message wire_history_config = {
 };
 
 static const wire_field customized_avatar_fields[] = {
-  { "imageMimeType", "image_mime_type", NULL, 13, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "imageMimeType", "image_mime_type", NULL, NULL, 13, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_customized_avatar, image_mime_type), 0, { NULL } },
-  { "imageData", "image_data", NULL, 9, 10, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "imageData", "image_data", NULL, NULL, 9, 10, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_customized_avatar, image_data), 0, { NULL } },
 };
 static const uint8_t customized_avatar_names[] = {
@@ -2027,13 +2137,13 @@ const wire_message wire_customized_avatar = {
 };
 
 static const wire_field avatar_config_fields[] = {
-  { "avatarName", "avatar_name", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "avatarName", "avatar_name", NULL, NULL, 10, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_avatar_config, avatar_name), 0, { NULL } },
-  { "customizedAvatar", "customized_avatar", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_avatar_config, customized_avatar), 0, { .message = &wire_customized_avatar } },
-  { "audioBitrateBps", "audio_bitrate_bps", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "customizedAvatar", "customized_avatar", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_avatar_config, customized_avatar), 0, { .message = &wire_customized_avatar } },
+  { "audioBitrateBps", "audio_bitrate_bps", NULL, NULL, 15, 17, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_avatar_config, audio_bitrate_bps), 0, { NULL } },
-  { "videoBitrateBps", "video_bitrate_bps", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "videoBitrateBps", "video_bitrate_bps", NULL, NULL, 15, 17, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_avatar_config, video_bitrate_bps), 0, { NULL } },
 };
 static const uint8_t avatar_config_names[] = {
@@ -2044,12 +2154,15 @@ const wire_message wire_avatar_config = {
 };
 
 static const wire_field safety_setting_fields[] = {
-  { "category", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_safety_setting,
-    category), offsetof(genai_safety_setting, category_text), { .enumeration = &wire_enum_harm_category } },
-  { "method", NULL, NULL, 6, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false, offsetof(genai_safety_setting,
-    method), offsetof(genai_safety_setting, method_text), { .enumeration = &wire_enum_harm_block_method } },
-  { "threshold", NULL, NULL, 9, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_safety_setting,
-    threshold), offsetof(genai_safety_setting, threshold_text), { .enumeration = &wire_enum_harm_block_threshold } },
+  { "category", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_safety_setting, category), offsetof(genai_safety_setting, category_text), { .enumeration =
+    &wire_enum_harm_category } },
+  { "method", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
+    offsetof(genai_safety_setting, method), offsetof(genai_safety_setting, method_text), { .enumeration =
+    &wire_enum_harm_block_method } },
+  { "threshold", NULL, NULL, NULL, 9, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_safety_setting, threshold), offsetof(genai_safety_setting, threshold_text), { .enumeration =
+    &wire_enum_harm_block_threshold } },
 };
 static const uint8_t safety_setting_names[] = {
   0, 2, 0, 0, 0, 1, 3, 0
@@ -2059,60 +2172,61 @@ const wire_message wire_safety_setting = {
 };
 
 static const wire_field live_connect_config_fields[] = {
-  { "generationConfig", "generation_config", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_connect_config, generation_config), 0, { .message = &wire_generation_config } },
-  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "generationConfig", "generation_config", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_connect_config, generation_config), 0, { .message = &wire_generation_config } },
+  { "responseModalities", "response_modalities", NULL, NULL, 18, 19, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, response_modalities), 0, { .enumeration = &wire_enum_modality } },
-  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "temperature", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, temperature), 0, { NULL } },
-  { "topP", "top_p", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "topP", "top_p", NULL, NULL, 4, 5, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, top_p), 0, { NULL } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "topK", "top_k", NULL, NULL, 4, 5, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, top_k), 0, { NULL } },
-  { "maxOutputTokens", "max_output_tokens", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "maxOutputTokens", "max_output_tokens", NULL, NULL, 15, 17, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, max_output_tokens), 0, { NULL } },
-  { "mediaResolution", "media_resolution", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mediaResolution", "media_resolution", NULL, NULL, 15, 16, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, media_resolution), offsetof(genai_live_connect_config, media_resolution_text),
     { .enumeration = &wire_enum_media_resolution } },
-  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config,
-    seed), 0, { NULL } },
-  { "speechConfig", "speech_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "seed", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, seed), 0, { NULL } },
+  { "speechConfig", "speech_config", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, speech_config), 0, { .message = &wire_speech_config } },
-  { "thinkingConfig", "thinking_config", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "thinkingConfig", "thinking_config", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, thinking_config), 0, { .message = &wire_thinking_config } },
-  { "enableAffectiveDialog", "enable_affective_dialog", NULL, 21, 23, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_connect_config, enable_affective_dialog), 0, { NULL } },
-  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_connect_config, system_instruction), 0, { .message = &wire_content } },
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config,
-    tools), 0, { .message = &wire_tool } },
-  { "sessionResumption", "session_resumption", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_connect_config, session_resumption), 0, { .message = &wire_session_resumption_config } },
-  { "inputAudioTranscription", "input_audio_transcription", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_live_connect_config, input_audio_transcription), 0, { .message =
+  { "enableAffectiveDialog", "enable_affective_dialog", NULL, NULL, 21, 23, 0, 0, WIRE_BOOL, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, enable_affective_dialog), 0, { NULL } },
+  { "systemInstruction", "system_instruction", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_connect_config, system_instruction), 0, { .message = &wire_content } },
+  { "tools", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, tools), 0, { .message = &wire_tool } },
+  { "sessionResumption", "session_resumption", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_connect_config, session_resumption), 0, { .message = &wire_session_resumption_config } },
+  { "inputAudioTranscription", "input_audio_transcription", NULL, NULL, 23, 25, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, input_audio_transcription), 0, { .message =
     &wire_audio_transcription_config } },
-  { "outputAudioTranscription", "output_audio_transcription", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "outputAudioTranscription", "output_audio_transcription", NULL, NULL, 24, 26, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, output_audio_transcription), 0, { .message =
     &wire_audio_transcription_config } },
-  { "realtimeInputConfig", "realtime_input_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_connect_config, realtime_input_config), 0, { .message = &wire_realtime_input_config } },
-  { "contextWindowCompression", "context_window_compression", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "realtimeInputConfig", "realtime_input_config", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, realtime_input_config), 0, { .message =
+    &wire_realtime_input_config } },
+  { "contextWindowCompression", "context_window_compression", NULL, NULL, 24, 26, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_live_connect_config, context_window_compression), 0, { .message =
     &wire_context_window_compression_config } },
-  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "proactivity", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, proactivity), 0, { .message = &wire_proactivity_config } },
-  { "explicitVadSignal", "explicit_vad_signal", NULL, 17, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
-    offsetof(genai_live_connect_config, explicit_vad_signal), 0, { NULL } },
-  { "historyConfig", "history_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "explicitVadSignal", "explicit_vad_signal", NULL, NULL, 17, 19, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX,
+    false, offsetof(genai_live_connect_config, explicit_vad_signal), 0, { NULL } },
+  { "historyConfig", "history_config", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, history_config), 0, { .message = &wire_history_config } },
-  { "avatarConfig", "avatar_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "avatarConfig", "avatar_config", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, avatar_config), 0, { .message = &wire_avatar_config } },
-  { "safetySettings", "safety_settings", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "safetySettings", "safety_settings", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_config, safety_settings), 0, { .message = &wire_safety_setting } },
-  { "translationConfig", "translation_config", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_connect_config, translation_config), 0, { .message = &wire_translation_config } },
-  { "labels", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_live_connect_config,
-    labels), 0, { NULL } },
+  { "translationConfig", "translation_config", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_connect_config, translation_config), 0, { .message = &wire_translation_config } },
+  { "labels", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false,
+    offsetof(genai_live_connect_config, labels), 0, { NULL } },
 };
 static const uint8_t live_connect_config_names[] = {
   0, 0, 0, 21, 24, 0, 18, 0, 0, 12, 16, 17, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 21, 7, 0, 9,
@@ -2125,11 +2239,11 @@ const wire_message wire_live_connect_config = {
 };
 
 static const wire_field url_metadata_fields[] = {
-  { "retrievedUrl", "retrieved_url", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "retrievedUrl", "retrieved_url", NULL, NULL, 12, 13, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_url_metadata, retrieved_url), 0, { NULL } },
-  { "urlRetrievalStatus", "url_retrieval_status", NULL, 18, 20, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_url_metadata, url_retrieval_status), offsetof(genai_url_metadata, url_retrieval_status_text), {
-    .enumeration = &wire_enum_url_retrieval_status } },
+  { "urlRetrievalStatus", "url_retrieval_status", NULL, NULL, 18, 20, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_url_metadata, url_retrieval_status), offsetof(genai_url_metadata,
+    url_retrieval_status_text), { .enumeration = &wire_enum_url_retrieval_status } },
 };
 static const uint8_t url_metadata_names[] = {
   0, 0, 0, 1, 1, 2, 2, 0
@@ -2139,7 +2253,7 @@ const wire_message wire_url_metadata = {
 };
 
 static const wire_field url_context_metadata_fields[] = {
-  { "urlMetadata", "url_metadata", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "urlMetadata", "url_metadata", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_url_context_metadata, url_metadata), 0, { .message = &wire_url_metadata } },
 };
 static const uint8_t url_context_metadata_names[] = {
@@ -2151,14 +2265,15 @@ const wire_message wire_url_context_metadata = {
 };
 
 static const wire_field grounding_chunk_fields[] = {
-  { "image", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk,
-    image), 0, { .message = &wire_grounding_chunk_image } },
-  { "maps", NULL, NULL, 4, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk,
-    maps), 0, { .message = &wire_grounding_chunk_maps } },
-  { "retrievedContext", "retrieved_context", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_chunk, retrieved_context), 0, { .message = &wire_grounding_chunk_retrieved_context } },
-  { "web", NULL, NULL, 3, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk, web),
-    0, { .message = &wire_grounding_chunk_web } },
+  { "image", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk, image), 0, { .message = &wire_grounding_chunk_image } },
+  { "maps", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk, maps), 0, { .message = &wire_grounding_chunk_maps } },
+  { "retrievedContext", "retrieved_context", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_chunk, retrieved_context), 0, { .message = &wire_grounding_chunk_retrieved_context
+    } },
+  { "web", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk, web), 0, { .message = &wire_grounding_chunk_web } },
 };
 static const uint8_t grounding_chunk_names[] = {
   1, 4, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 2, 0
@@ -2168,14 +2283,14 @@ const wire_message wire_grounding_chunk = {
 };
 
 static const wire_field grounding_chunk_custom_metadata_fields[] = {
-  { "key", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "key", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_custom_metadata, key), 0, { NULL } },
-  { "numericValue", "numeric_value", NULL, 12, 13, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "numericValue", "numeric_value", NULL, NULL, 12, 13, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_custom_metadata, numeric_value), 0, { NULL } },
-  { "stringListValue", "string_list_value", NULL, 15, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "stringListValue", "string_list_value", NULL, NULL, 15, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_custom_metadata, string_list_value), 0, { .message =
     &wire_grounding_chunk_string_list } },
-  { "stringValue", "string_value", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "stringValue", "string_value", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_custom_metadata, string_value), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_custom_metadata_names[] = {
@@ -2187,13 +2302,13 @@ const wire_message wire_grounding_chunk_custom_metadata = {
 };
 
 static const wire_field grounding_chunk_image_fields[] = {
-  { "sourceUri", "source_uri", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sourceUri", "source_uri", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_image, source_uri), 0, { NULL } },
-  { "imageUri", "image_uri", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "imageUri", "image_uri", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_image, image_uri), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "title", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_image, title), 0, { NULL } },
-  { "domain", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "domain", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_image, domain), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_image_names[] = {
@@ -2205,18 +2320,18 @@ const wire_message wire_grounding_chunk_image = {
 };
 
 static const wire_field grounding_chunk_maps_fields[] = {
-  { "placeAnswerSources", "place_answer_sources", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_chunk_maps, place_answer_sources), 0, { .message =
+  { "placeAnswerSources", "place_answer_sources", NULL, NULL, 18, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_chunk_maps, place_answer_sources), 0, { .message =
     &wire_grounding_chunk_maps_place_answer_sources } },
-  { "placeId", "place_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "placeId", "place_id", NULL, NULL, 7, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps, place_id), 0, { NULL } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps,
-    text), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps,
-    title), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps,
-    uri), 0, { NULL } },
-  { "route", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps, text), 0, { NULL } },
+  { "title", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps, title), 0, { NULL } },
+  { "uri", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_maps, uri), 0, { NULL } },
+  { "route", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps, route), 0, { .message = &wire_grounding_chunk_maps_route } },
 };
 static const uint8_t grounding_chunk_maps_names[] = {
@@ -2228,12 +2343,12 @@ const wire_message wire_grounding_chunk_maps = {
 };
 
 static const wire_field grounding_chunk_maps_place_answer_sources_fields[] = {
-  { "reviewSnippet", "review_snippet", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "reviewSnippet", "review_snippet", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources, review_snippet), 0, { .message =
     &wire_grounding_chunk_maps_place_answer_sources_review_snippet } },
-  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "flagContentUri", "flag_content_uri", NULL, NULL, 14, 16, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources, flag_content_uri), 0, { NULL } },
-  { "reviewSnippets", "review_snippets", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "reviewSnippets", "review_snippets", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources, review_snippets), 0, { .message =
     &wire_grounding_chunk_maps_place_answer_sources_review_snippet } },
 };
@@ -2246,11 +2361,11 @@ const wire_message wire_grounding_chunk_maps_place_answer_sources = {
 };
 
 static const wire_field grounding_chunk_maps_place_answer_sources_author_attribution_fields[] = {
-  { "displayName", "display_name", NULL, 11, 12, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "displayName", "display_name", NULL, NULL, 11, 12, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, display_name), 0, { NULL } },
-  { "photoUri", "photo_uri", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "photoUri", "photo_uri", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, photo_uri), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "uri", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_author_attribution, uri), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_maps_place_answer_sources_author_attribution_names[] = {
@@ -2264,21 +2379,21 @@ const wire_message wire_grounding_chunk_maps_place_answer_sources_author_attribu
 };
 
 static const wire_field grounding_chunk_maps_place_answer_sources_review_snippet_fields[] = {
-  { "authorAttribution", "author_attribution", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, author_attribution), 0, { .message =
-    &wire_grounding_chunk_maps_place_answer_sources_author_attribution } },
-  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "authorAttribution", "author_attribution", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, author_attribution), 0, { .message
+    = &wire_grounding_chunk_maps_place_answer_sources_author_attribution } },
+  { "flagContentUri", "flag_content_uri", NULL, NULL, 14, 16, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, flag_content_uri), 0, { NULL } },
-  { "googleMapsUri", "google_maps_uri", NULL, 13, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "googleMapsUri", "google_maps_uri", NULL, NULL, 13, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, google_maps_uri), 0, { NULL } },
-  { "relativePublishTimeDescription", "relative_publish_time_description", NULL, 30, 33, 0, WIRE_STRING, WIRE_SINGLE,
-    WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet,
+  { "relativePublishTimeDescription", "relative_publish_time_description", NULL, NULL, 30, 33, 0, 0, WIRE_STRING,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet,
     relative_publish_time_description), 0, { NULL } },
-  { "review", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "review", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, review), 0, { NULL } },
-  { "reviewId", "review_id", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "reviewId", "review_id", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, review_id), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "title", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_place_answer_sources_review_snippet, title), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_maps_place_answer_sources_review_snippet_names[] = {
@@ -2292,11 +2407,11 @@ const wire_message wire_grounding_chunk_maps_place_answer_sources_review_snippet
 };
 
 static const wire_field grounding_chunk_maps_route_fields[] = {
-  { "distanceMeters", "distance_meters", NULL, 14, 15, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "distanceMeters", "distance_meters", NULL, NULL, 14, 15, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_route, distance_meters), 0, { NULL } },
-  { "duration", NULL, NULL, 8, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "duration", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_route, duration), 0, { NULL } },
-  { "encodedPolyline", "encoded_polyline", NULL, 15, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "encodedPolyline", "encoded_polyline", NULL, NULL, 15, 16, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_maps_route, encoded_polyline), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_maps_route_names[] = {
@@ -2308,24 +2423,24 @@ const wire_message wire_grounding_chunk_maps_route = {
 };
 
 static const wire_field grounding_chunk_retrieved_context_fields[] = {
-  { "documentName", "document_name", NULL, 12, 13, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "documentName", "document_name", NULL, NULL, 12, 13, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, document_name), 0, { NULL } },
-  { "ragChunk", "rag_chunk", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "ragChunk", "rag_chunk", NULL, NULL, 8, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, rag_chunk), 0, { .message = &wire_rag_chunk } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, text), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "title", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, title), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "uri", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, uri), 0, { NULL } },
-  { "customMetadata", "custom_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "customMetadata", "custom_metadata", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, custom_metadata), 0, { .message =
     &wire_grounding_chunk_custom_metadata } },
-  { "fileSearchStore", "file_search_store", NULL, 15, 17, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "fileSearchStore", "file_search_store", NULL, NULL, 15, 17, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, file_search_store), 0, { NULL } },
-  { "pageNumber", "page_number", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "pageNumber", "page_number", NULL, NULL, 10, 11, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, page_number), 0, { NULL } },
-  { "mediaId", "media_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "mediaId", "media_id", NULL, NULL, 7, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_retrieved_context, media_id), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_retrieved_context_names[] = {
@@ -2337,7 +2452,7 @@ const wire_message wire_grounding_chunk_retrieved_context = {
 };
 
 static const wire_field grounding_chunk_string_list_fields[] = {
-  { "values", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "values", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_chunk_string_list, values), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_string_list_names[] = {
@@ -2349,12 +2464,12 @@ const wire_message wire_grounding_chunk_string_list = {
 };
 
 static const wire_field grounding_chunk_web_fields[] = {
-  { "domain", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web,
-    domain), 0, { NULL } },
-  { "title", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web,
-    title), 0, { NULL } },
-  { "uri", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_chunk_web,
-    uri), 0, { NULL } },
+  { "domain", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_web, domain), 0, { NULL } },
+  { "title", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_web, title), 0, { NULL } },
+  { "uri", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_chunk_web, uri), 0, { NULL } },
 };
 static const uint8_t grounding_chunk_web_names[] = {
   0, 1, 0, 0, 2, 0, 0, 3
@@ -2364,24 +2479,25 @@ const wire_message wire_grounding_chunk_web = {
 };
 
 static const wire_field grounding_metadata_fields[] = {
-  { "imageSearchQueries", "image_search_queries", NULL, 18, 20, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_metadata, image_search_queries), 0, { NULL } },
-  { "groundingChunks", "grounding_chunks", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "imageSearchQueries", "image_search_queries", NULL, NULL, 18, 20, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_metadata, image_search_queries), 0, { NULL } },
+  { "groundingChunks", "grounding_chunks", NULL, NULL, 15, 16, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_metadata, grounding_chunks), 0, { .message = &wire_grounding_chunk } },
-  { "groundingSupports", "grounding_supports", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_metadata, grounding_supports), 0, { .message = &wire_grounding_support } },
-  { "retrievalMetadata", "retrieval_metadata", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_metadata, retrieval_metadata), 0, { .message = &wire_retrieval_metadata } },
-  { "searchEntryPoint", "search_entry_point", NULL, 16, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_metadata, search_entry_point), 0, { .message = &wire_search_entry_point } },
-  { "webSearchQueries", "web_search_queries", NULL, 16, 18, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "groundingSupports", "grounding_supports", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_metadata, grounding_supports), 0, { .message = &wire_grounding_support } },
+  { "retrievalMetadata", "retrieval_metadata", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_metadata, retrieval_metadata), 0, { .message = &wire_retrieval_metadata } },
+  { "searchEntryPoint", "search_entry_point", NULL, NULL, 16, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_metadata, search_entry_point), 0, { .message = &wire_search_entry_point } },
+  { "webSearchQueries", "web_search_queries", NULL, NULL, 16, 18, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_metadata, web_search_queries), 0, { NULL } },
-  { "googleMapsWidgetContextToken", "google_maps_widget_context_token", NULL, 28, 32, 0, WIRE_STRING, WIRE_SINGLE,
-    WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, google_maps_widget_context_token), 0, { NULL } },
-  { "retrievalQueries", "retrieval_queries", NULL, 16, 17, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "googleMapsWidgetContextToken", "google_maps_widget_context_token", NULL, NULL, 28, 32, 0, 0, WIRE_STRING,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_metadata, google_maps_widget_context_token), 0, { NULL
+    } },
+  { "retrievalQueries", "retrieval_queries", NULL, NULL, 16, 17, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_metadata, retrieval_queries), 0, { NULL } },
-  { "sourceFlaggingUris", "source_flagging_uris", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_metadata, source_flagging_uris), 0, { .message =
+  { "sourceFlaggingUris", "source_flagging_uris", NULL, NULL, 18, 20, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_grounding_metadata, source_flagging_uris), 0, { .message =
     &wire_grounding_metadata_source_flagging_uri } },
 };
 static const uint8_t grounding_metadata_names[] = {
@@ -2393,9 +2509,9 @@ const wire_message wire_grounding_metadata = {
 };
 
 static const wire_field grounding_metadata_source_flagging_uri_fields[] = {
-  { "flagContentUri", "flag_content_uri", NULL, 14, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "flagContentUri", "flag_content_uri", NULL, NULL, 14, 16, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_metadata_source_flagging_uri, flag_content_uri), 0, { NULL } },
-  { "sourceId", "source_id", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sourceId", "source_id", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_metadata_source_flagging_uri, source_id), 0, { NULL } },
 };
 static const uint8_t grounding_metadata_source_flagging_uri_names[] = {
@@ -2407,13 +2523,13 @@ const wire_message wire_grounding_metadata_source_flagging_uri = {
 };
 
 static const wire_field grounding_support_fields[] = {
-  { "confidenceScores", "confidence_scores", NULL, 16, 17, 0, WIRE_DOUBLE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "confidenceScores", "confidence_scores", NULL, NULL, 16, 17, 0, 0, WIRE_DOUBLE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_support, confidence_scores), 0, { NULL } },
-  { "groundingChunkIndices", "grounding_chunk_indices", NULL, 21, 23, 0, WIRE_INT32, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_grounding_support, grounding_chunk_indices), 0, { NULL } },
-  { "segment", NULL, NULL, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_grounding_support,
-    segment), 0, { .message = &wire_segment } },
-  { "renderedParts", "rendered_parts", NULL, 13, 14, 0, WIRE_INT32, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "groundingChunkIndices", "grounding_chunk_indices", NULL, NULL, 21, 23, 0, 0, WIRE_INT32, WIRE_LIST,
+    WIRE_ANYWHERE, false, offsetof(genai_grounding_support, grounding_chunk_indices), 0, { NULL } },
+  { "segment", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_grounding_support, segment), 0, { .message = &wire_segment } },
+  { "renderedParts", "rendered_parts", NULL, NULL, 13, 14, 0, 0, WIRE_INT32, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_grounding_support, rendered_parts), 0, { NULL } },
 };
 static const uint8_t grounding_support_names[] = {
@@ -2424,9 +2540,9 @@ const wire_message wire_grounding_support = {
 };
 
 static const wire_field rag_chunk_page_span_fields[] = {
-  { "firstPage", "first_page", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "firstPage", "first_page", NULL, NULL, 9, 10, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_chunk_page_span, first_page), 0, { NULL } },
-  { "lastPage", "last_page", NULL, 8, 9, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "lastPage", "last_page", NULL, NULL, 8, 9, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_rag_chunk_page_span, last_page), 0, { NULL } },
 };
 static const uint8_t rag_chunk_page_span_names[] = {
@@ -2437,14 +2553,14 @@ const wire_message wire_rag_chunk_page_span = {
 };
 
 static const wire_field rag_chunk_fields[] = {
-  { "pageSpan", "page_span", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk,
-    page_span), 0, { .message = &wire_rag_chunk_page_span } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk, text), 0, {
-    NULL } },
-  { "chunkId", "chunk_id", NULL, 7, 8, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk,
-    chunk_id), 0, { NULL } },
-  { "fileId", "file_id", NULL, 6, 7, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk,
-    file_id), 0, { NULL } },
+  { "pageSpan", "page_span", NULL, NULL, 8, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_chunk, page_span), 0, { .message = &wire_rag_chunk_page_span } },
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_rag_chunk,
+    text), 0, { NULL } },
+  { "chunkId", "chunk_id", NULL, NULL, 7, 8, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_chunk, chunk_id), 0, { NULL } },
+  { "fileId", "file_id", NULL, NULL, 6, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_rag_chunk, file_id), 0, { NULL } },
 };
 static const uint8_t rag_chunk_names[] = {
   4, 4, 0, 0, 2, 0, 0, 0, 3, 1, 3, 0, 0, 1, 0, 0
@@ -2454,9 +2570,9 @@ const wire_message wire_rag_chunk = {
 };
 
 static const wire_field retrieval_metadata_fields[] = {
-  { "googleSearchDynamicRetrievalScore", "google_search_dynamic_retrieval_score", NULL, 33, 37, 0, WIRE_DOUBLE,
-    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval_metadata, google_search_dynamic_retrieval_score), 0, {
-    NULL } },
+  { "googleSearchDynamicRetrievalScore", "google_search_dynamic_retrieval_score", NULL, NULL, 33, 37, 0, 0,
+    WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_retrieval_metadata,
+    google_search_dynamic_retrieval_score), 0, { NULL } },
 };
 static const uint8_t retrieval_metadata_names[] = {
   0, 0, 1, 1
@@ -2466,9 +2582,9 @@ const wire_message wire_retrieval_metadata = {
 };
 
 static const wire_field search_entry_point_fields[] = {
-  { "renderedContent", "rendered_content", NULL, 15, 16, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "renderedContent", "rendered_content", NULL, NULL, 15, 16, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_search_entry_point, rendered_content), 0, { NULL } },
-  { "sdkBlob", "sdk_blob", NULL, 7, 8, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sdkBlob", "sdk_blob", NULL, NULL, 7, 8, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_search_entry_point, sdk_blob), 0, { NULL } },
 };
 static const uint8_t search_entry_point_names[] = {
@@ -2479,14 +2595,14 @@ const wire_message wire_search_entry_point = {
 };
 
 static const wire_field segment_fields[] = {
-  { "startIndex", "start_index", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "startIndex", "start_index", NULL, NULL, 10, 11, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_segment, start_index), 0, { NULL } },
-  { "endIndex", "end_index", NULL, 8, 9, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment,
-    end_index), 0, { NULL } },
-  { "partIndex", "part_index", NULL, 9, 10, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment,
-    part_index), 0, { NULL } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment, text), 0, {
-    NULL } },
+  { "endIndex", "end_index", NULL, NULL, 8, 9, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_segment, end_index), 0, { NULL } },
+  { "partIndex", "part_index", NULL, NULL, 9, 10, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_segment, part_index), 0, { NULL } },
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_segment,
+    text), 0, { NULL } },
 };
 static const uint8_t segment_names[] = {
   1, 0, 0, 0, 4, 0, 0, 0, 0, 2, 0, 3, 3, 1, 0, 2
@@ -2510,39 +2626,40 @@ const wire_message wire_activity_end = {
 };
 
 static const wire_field live_client_setup_fields[] = {
-  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup,
-    model), 0, { NULL } },
-  { "generationConfig", "generation_config", NULL, 16, 17, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_client_setup, generation_config), 0, { .message = &wire_generation_config } },
-  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_client_setup, system_instruction), 0, { .message = &wire_content } },
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup,
-    tools), 0, { .message = &wire_tool } },
-  { "sessionResumption", "session_resumption", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_client_setup, session_resumption), 0, { .message = &wire_session_resumption_config } },
-  { "contextWindowCompression", "context_window_compression", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "model", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, model), 0, { NULL } },
+  { "generationConfig", "generation_config", NULL, NULL, 16, 17, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_client_setup, generation_config), 0, { .message = &wire_generation_config } },
+  { "systemInstruction", "system_instruction", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_client_setup, system_instruction), 0, { .message = &wire_content } },
+  { "tools", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, tools), 0, { .message = &wire_tool } },
+  { "sessionResumption", "session_resumption", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_client_setup, session_resumption), 0, { .message = &wire_session_resumption_config } },
+  { "contextWindowCompression", "context_window_compression", NULL, NULL, 24, 26, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, context_window_compression), 0, { .message =
     &wire_context_window_compression_config } },
-  { "inputAudioTranscription", "input_audio_transcription", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_live_client_setup, input_audio_transcription), 0, { .message =
+  { "inputAudioTranscription", "input_audio_transcription", NULL, NULL, 23, 25, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, input_audio_transcription), 0, { .message =
     &wire_audio_transcription_config } },
-  { "outputAudioTranscription", "output_audio_transcription", NULL, 24, 26, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "outputAudioTranscription", "output_audio_transcription", NULL, NULL, 24, 26, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, output_audio_transcription), 0, { .message =
     &wire_audio_transcription_config } },
-  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "proactivity", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_setup, proactivity), 0, { .message = &wire_proactivity_config } },
-  { "explicitVadSignal", "explicit_vad_signal", NULL, 17, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX, false,
-    offsetof(genai_live_client_setup, explicit_vad_signal), 0, { NULL } },
-  { "historyConfig", "history_config", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "explicitVadSignal", "explicit_vad_signal", NULL, NULL, 17, 19, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ONLY_VERTEX,
+    false, offsetof(genai_live_client_setup, explicit_vad_signal), 0, { NULL } },
+  { "historyConfig", "history_config", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_setup, history_config), 0, { .message = &wire_history_config } },
-  { "avatarConfig", "avatar_config", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "avatarConfig", "avatar_config", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_setup, avatar_config), 0, { .message = &wire_avatar_config } },
-  { "safetySettings", "safety_settings", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "safetySettings", "safety_settings", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_setup, safety_settings), 0, { .message = &wire_safety_setting } },
-  { "realtimeInputConfig", "realtime_input_config", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_client_setup, realtime_input_config), 0, { .message = &wire_realtime_input_config } },
-  { "labels", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false, offsetof(genai_live_client_setup,
-    labels), 0, { NULL } },
+  { "realtimeInputConfig", "realtime_input_config", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_client_setup, realtime_input_config), 0, { .message =
+    &wire_realtime_input_config } },
+  { "labels", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_MAP, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_setup, labels), 0, { NULL } },
 };
 static const uint8_t live_client_setup_names[] = {
   7, 8, 0, 5, 11, 6, 1, 6, 2, 3, 4, 8, 14, 13, 9, 14, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 11, 0, 5, 0, 0,
@@ -2553,9 +2670,9 @@ const wire_message wire_live_client_setup = {
 };
 
 static const wire_field live_client_content_fields[] = {
-  { "turns", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_live_client_content,
-    turns), 0, { .message = &wire_content } },
-  { "turnComplete", "turn_complete", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "turns", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_content, turns), 0, { .message = &wire_content } },
+  { "turnComplete", "turn_complete", NULL, NULL, 12, 13, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_content, turn_complete), 0, { NULL } },
 };
 static const uint8_t live_client_content_names[] = {
@@ -2566,19 +2683,19 @@ const wire_message wire_live_client_content = {
 };
 
 static const wire_field live_client_realtime_input_fields[] = {
-  { "mediaChunks", "media_chunks", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "mediaChunks", "media_chunks", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_realtime_input, media_chunks), 0, { .message = &wire_blob } },
-  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "audio", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_realtime_input, audio), 0, { .message = &wire_blob } },
-  { "audioStreamEnd", "audio_stream_end", NULL, 14, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "audioStreamEnd", "audio_stream_end", NULL, NULL, 14, 16, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_realtime_input, audio_stream_end), 0, { NULL } },
-  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "video", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_realtime_input, video), 0, { .message = &wire_blob } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_realtime_input, text), 0, { NULL } },
-  { "activityStart", "activity_start", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "activityStart", "activity_start", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_realtime_input, activity_start), 0, { .message = &wire_activity_start } },
-  { "activityEnd", "activity_end", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "activityEnd", "activity_end", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_realtime_input, activity_end), 0, { .message = &wire_activity_end } },
 };
 static const uint8_t live_client_realtime_input_names[] = {
@@ -2590,19 +2707,19 @@ const wire_message wire_live_client_realtime_input = {
 };
 
 static const wire_field live_send_realtime_input_parameters_fields[] = {
-  { "media", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "media", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_send_realtime_input_parameters, media), 0, { .message = &wire_blob } },
-  { "audio", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "audio", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_send_realtime_input_parameters, audio), 0, { .message = &wire_blob } },
-  { "audioStreamEnd", "audio_stream_end", NULL, 14, 16, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "audioStreamEnd", "audio_stream_end", NULL, NULL, 14, 16, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_send_realtime_input_parameters, audio_stream_end), 0, { NULL } },
-  { "video", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "video", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_send_realtime_input_parameters, video), 0, { .message = &wire_blob } },
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_send_realtime_input_parameters, text), 0, { NULL } },
-  { "activityStart", "activity_start", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "activityStart", "activity_start", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_send_realtime_input_parameters, activity_start), 0, { .message = &wire_activity_start } },
-  { "activityEnd", "activity_end", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "activityEnd", "activity_end", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_send_realtime_input_parameters, activity_end), 0, { .message = &wire_activity_end } },
 };
 static const uint8_t live_send_realtime_input_parameters_names[] = {
@@ -2614,8 +2731,8 @@ const wire_message wire_live_send_realtime_input_parameters = {
 };
 
 static const wire_field live_client_tool_response_fields[] = {
-  { "functionResponses", "function_responses", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_live_client_tool_response, function_responses), 0, { .message = &wire_function_response } },
+  { "functionResponses", "function_responses", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_live_client_tool_response, function_responses), 0, { .message = &wire_function_response } },
 };
 static const uint8_t live_client_tool_response_names[] = {
   0, 1, 1, 0
@@ -2626,7 +2743,7 @@ const wire_message wire_live_client_tool_response = {
 };
 
 static const wire_field live_client_context_update_tools_fields[] = {
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "tools", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_context_update_tools, tools), 0, { .message = &wire_tool } },
 };
 static const uint8_t live_client_context_update_tools_names[] = {
@@ -2638,9 +2755,9 @@ const wire_message wire_live_client_context_update_tools = {
 };
 
 static const wire_field live_client_context_update_fields[] = {
-  { "systemInstruction", "system_instruction", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_client_context_update, system_instruction), 0, { .message = &wire_content } },
-  { "tools", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "systemInstruction", "system_instruction", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_client_context_update, system_instruction), 0, { .message = &wire_content } },
+  { "tools", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_context_update, tools), 0, { .message = &wire_live_client_context_update_tools } },
 };
 static const uint8_t live_client_context_update_names[] = {
@@ -2652,15 +2769,15 @@ const wire_message wire_live_client_context_update = {
 };
 
 static const wire_field live_client_message_fields[] = {
-  { "setup", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_client_message,
-    setup), 0, { .message = &wire_live_client_setup } },
-  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "setup", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_client_message, setup), 0, { .message = &wire_live_client_setup } },
+  { "clientContent", "client_content", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_message, client_content), 0, { .message = &wire_live_client_content } },
-  { "realtimeInput", "realtime_input", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "realtimeInput", "realtime_input", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_message, realtime_input), 0, { .message = &wire_live_client_realtime_input } },
-  { "toolResponse", "tool_response", NULL, 12, 13, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "toolResponse", "tool_response", NULL, NULL, 12, 13, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_message, tool_response), 0, { .message = &wire_live_client_tool_response } },
-  { "contextUpdate", "context_update", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "contextUpdate", "context_update", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_client_message, context_update), 0, { .message = &wire_live_client_context_update } },
 };
 static const uint8_t live_client_message_names[] = {
@@ -2671,10 +2788,10 @@ const wire_message wire_live_client_message = {
 };
 
 static const wire_field live_server_setup_complete_fields[] = {
-  { "sessionId", "session_id", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sessionId", "session_id", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_setup_complete, session_id), 0, { NULL } },
-  { "voiceConsentSignature", "voice_consent_signature", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_live_server_setup_complete, voice_consent_signature), 0, { .message =
+  { "voiceConsentSignature", "voice_consent_signature", NULL, NULL, 21, 23, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_server_setup_complete, voice_consent_signature), 0, { .message =
     &wire_voice_consent_signature } },
 };
 static const uint8_t live_server_setup_complete_names[] = {
@@ -2686,31 +2803,31 @@ const wire_message wire_live_server_setup_complete = {
 };
 
 static const wire_field live_server_content_fields[] = {
-  { "modelTurn", "model_turn", NULL, 9, 10, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "modelTurn", "model_turn", NULL, NULL, 9, 10, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_content, model_turn), 0, { .message = &wire_content } },
-  { "turnComplete", "turn_complete", NULL, 12, 13, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "turnComplete", "turn_complete", NULL, NULL, 12, 13, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_content, turn_complete), 0, { NULL } },
-  { "interrupted", NULL, NULL, 11, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "interrupted", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_content, interrupted), 0, { NULL } },
-  { "groundingMetadata", "grounding_metadata", NULL, 17, 18, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_server_content, grounding_metadata), 0, { .message = &wire_grounding_metadata } },
-  { "generationComplete", "generation_complete", NULL, 18, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_server_content, generation_complete), 0, { NULL } },
-  { "inputTranscription", "input_transcription", NULL, 18, 19, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_server_content, input_transcription), 0, { .message = &wire_transcription } },
-  { "outputTranscription", "output_transcription", NULL, 19, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_server_content, output_transcription), 0, { .message = &wire_transcription } },
-  { "urlContextMetadata", "url_context_metadata", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_server_content, url_context_metadata), 0, { .message = &wire_url_context_metadata } },
-  { "turnCompleteReason", "turn_complete_reason", NULL, 18, 20, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_server_content, turn_complete_reason), offsetof(genai_live_server_content,
+  { "groundingMetadata", "grounding_metadata", NULL, NULL, 17, 18, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_content, grounding_metadata), 0, { .message = &wire_grounding_metadata } },
+  { "generationComplete", "generation_complete", NULL, NULL, 18, 19, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_content, generation_complete), 0, { NULL } },
+  { "inputTranscription", "input_transcription", NULL, NULL, 18, 19, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_content, input_transcription), 0, { .message = &wire_transcription } },
+  { "outputTranscription", "output_transcription", NULL, NULL, 19, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_content, output_transcription), 0, { .message = &wire_transcription } },
+  { "urlContextMetadata", "url_context_metadata", NULL, NULL, 18, 20, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_content, url_context_metadata), 0, { .message = &wire_url_context_metadata } },
+  { "turnCompleteReason", "turn_complete_reason", NULL, NULL, 18, 20, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_server_content, turn_complete_reason), offsetof(genai_live_server_content,
     turn_complete_reason_text), { .enumeration = &wire_enum_turn_complete_reason } },
-  { "waitingForInput", "waiting_for_input", NULL, 15, 17, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "waitingForInput", "waiting_for_input", NULL, NULL, 15, 17, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_content, waiting_for_input), 0, { NULL } },
-  { "interimInputTranscription", "interim_input_transcription", NULL, 25, 27, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "interimInputTranscription", "interim_input_transcription", NULL, NULL, 25, 27, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_live_server_content, interim_input_transcription), 0, { .message =
     &wire_transcription } },
-  { "interactionStatus", "interaction_status", NULL, 17, 18, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "interactionStatus", "interaction_status", NULL, NULL, 17, 18, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_content, interaction_status), offsetof(genai_live_server_content,
     interaction_status_text), { .enumeration = &wire_enum_interaction_status } },
 };
@@ -2723,7 +2840,7 @@ const wire_message wire_live_server_content = {
 };
 
 static const wire_field live_server_tool_call_fields[] = {
-  { "functionCalls", "function_calls", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "functionCalls", "function_calls", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_tool_call, function_calls), 0, { .message = &wire_function_call } },
 };
 static const uint8_t live_server_tool_call_names[] = {
@@ -2735,7 +2852,7 @@ const wire_message wire_live_server_tool_call = {
 };
 
 static const wire_field live_server_tool_call_cancellation_fields[] = {
-  { "ids", NULL, NULL, 3, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "ids", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_tool_call_cancellation, ids), 0, { NULL } },
 };
 static const uint8_t live_server_tool_call_cancellation_names[] = {
@@ -2747,10 +2864,10 @@ const wire_message wire_live_server_tool_call_cancellation = {
 };
 
 static const wire_field modality_token_count_fields[] = {
-  { "modality", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "modality", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_modality_token_count, modality), offsetof(genai_modality_token_count, modality_text), {
     .enumeration = &wire_enum_media_modality } },
-  { "tokenCount", "token_count", NULL, 10, 11, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "tokenCount", "token_count", NULL, NULL, 10, 11, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_modality_token_count, token_count), 0, { NULL } },
 };
 static const uint8_t modality_token_count_names[] = {
@@ -2762,45 +2879,45 @@ const wire_message wire_modality_token_count = {
 };
 
 static const wire_field usage_metadata_fields[] = {
-  { "promptTokenCount", "prompt_token_count", NULL, 16, 18, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "promptTokenCount", "prompt_token_count", NULL, NULL, 16, 18, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_usage_metadata, prompt_token_count), 0, { NULL } },
-  { "cachedContentTokenCount", "cached_content_token_count", NULL, 23, 26, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_usage_metadata, cached_content_token_count), 0, { NULL } },
-  { "responseTokenCount", "response_token_count", "candidatesTokenCount", 18, 20, 20, WIRE_INT32, WIRE_SINGLE,
-    WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, response_token_count), 0, { NULL } },
-  { "toolUsePromptTokenCount", "tool_use_prompt_token_count", NULL, 23, 27, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_usage_metadata, tool_use_prompt_token_count), 0, { NULL } },
-  { "thoughtsTokenCount", "thoughts_token_count", NULL, 18, 20, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_usage_metadata, thoughts_token_count), 0, { NULL } },
-  { "totalTokenCount", "total_token_count", NULL, 15, 17, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "cachedContentTokenCount", "cached_content_token_count", NULL, NULL, 23, 26, 0, 0, WIRE_INT32, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, cached_content_token_count), 0, { NULL } },
+  { "responseTokenCount", "response_token_count", "candidatesTokenCount", "candidates_token_count", 18, 20, 20, 22,
+    WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, response_token_count), 0, { NULL } },
+  { "toolUsePromptTokenCount", "tool_use_prompt_token_count", NULL, NULL, 23, 27, 0, 0, WIRE_INT32, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, tool_use_prompt_token_count), 0, { NULL } },
+  { "thoughtsTokenCount", "thoughts_token_count", NULL, NULL, 18, 20, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_usage_metadata, thoughts_token_count), 0, { NULL } },
+  { "totalTokenCount", "total_token_count", NULL, NULL, 15, 17, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_usage_metadata, total_token_count), 0, { NULL } },
-  { "promptTokensDetails", "prompt_tokens_details", NULL, 19, 21, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_usage_metadata, prompt_tokens_details), 0, { .message = &wire_modality_token_count } },
-  { "cacheTokensDetails", "cache_tokens_details", NULL, 18, 20, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_usage_metadata, cache_tokens_details), 0, { .message = &wire_modality_token_count } },
-  { "responseTokensDetails", "response_tokens_details", "candidatesTokensDetails", 21, 23, 23, WIRE_MESSAGE,
-    WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, response_tokens_details), 0, { .message =
-    &wire_modality_token_count } },
-  { "toolUsePromptTokensDetails", "tool_use_prompt_tokens_details", NULL, 26, 30, 0, WIRE_MESSAGE, WIRE_LIST,
+  { "promptTokensDetails", "prompt_tokens_details", NULL, NULL, 19, 21, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_usage_metadata, prompt_tokens_details), 0, { .message = &wire_modality_token_count } },
+  { "cacheTokensDetails", "cache_tokens_details", NULL, NULL, 18, 20, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_usage_metadata, cache_tokens_details), 0, { .message = &wire_modality_token_count } },
+  { "responseTokensDetails", "response_tokens_details", "candidatesTokensDetails", "candidates_tokens_details", 21,
+    23, 23, 25, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_usage_metadata,
+    response_tokens_details), 0, { .message = &wire_modality_token_count } },
+  { "toolUsePromptTokensDetails", "tool_use_prompt_tokens_details", NULL, NULL, 26, 30, 0, 0, WIRE_MESSAGE, WIRE_LIST,
     WIRE_ANYWHERE, false, offsetof(genai_usage_metadata, tool_use_prompt_tokens_details), 0, { .message =
     &wire_modality_token_count } },
-  { "trafficType", "traffic_type", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "trafficType", "traffic_type", NULL, NULL, 11, 12, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_usage_metadata, traffic_type), offsetof(genai_usage_metadata, traffic_type_text), { .enumeration =
     &wire_enum_traffic_type } },
-  { "serviceTier", "service_tier", NULL, 11, 12, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "serviceTier", "service_tier", NULL, NULL, 11, 12, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_usage_metadata, service_tier), offsetof(genai_usage_metadata, service_tier_text), { .enumeration =
     &wire_enum_service_tier } },
 };
 static const uint8_t usage_metadata_names[] = {
-  10, 9, 0, 2, 0, 4, 0, 0, 2, 4, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 9, 0, 9, 0, 3, 0, 3, 12, 0, 8, 0, 8, 0, 0, 0, 0, 0,
-  0, 5, 0, 5, 3, 7, 0, 7, 0, 11, 11, 0, 0, 12, 0, 0, 6, 0, 6, 1, 0, 1, 0, 0, 0, 0
+  10, 9, 0, 2, 0, 4, 0, 3, 2, 4, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 9, 0, 9, 0, 3, 0, 3, 12, 0, 8, 0, 8, 0, 0, 0, 0, 0,
+  0, 5, 0, 5, 3, 7, 0, 7, 0, 11, 11, 0, 0, 12, 0, 0, 6, 0, 6, 1, 0, 1, 0, 0, 9, 0
 };
 const wire_message wire_usage_metadata = {
   "UsageMetadata", sizeof(genai_usage_metadata), 12, 63, usage_metadata_fields, usage_metadata_names
 };
 
 static const wire_field live_server_go_away_fields[] = {
-  { "timeLeft", "time_left", NULL, 8, 9, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "timeLeft", "time_left", NULL, NULL, 8, 9, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_go_away, time_left), 0, { NULL } },
 };
 static const uint8_t live_server_go_away_names[] = {
@@ -2811,13 +2928,13 @@ const wire_message wire_live_server_go_away = {
 };
 
 static const wire_field live_server_session_resumption_update_fields[] = {
-  { "newHandle", "new_handle", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "newHandle", "new_handle", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_session_resumption_update, new_handle), 0, { NULL } },
-  { "resumable", NULL, NULL, 9, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "resumable", NULL, NULL, NULL, 9, 0, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_session_resumption_update, resumable), 0, { NULL } },
-  { "lastConsumedClientMessageIndex", "last_consumed_client_message_index", NULL, 30, 34, 0, WIRE_INT64, WIRE_SINGLE,
-    WIRE_ANYWHERE, false, offsetof(genai_live_server_session_resumption_update, last_consumed_client_message_index),
-    0, { NULL } },
+  { "lastConsumedClientMessageIndex", "last_consumed_client_message_index", NULL, NULL, 30, 34, 0, 0, WIRE_INT64,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_session_resumption_update,
+    last_consumed_client_message_index), 0, { NULL } },
 };
 static const uint8_t live_server_session_resumption_update_names[] = {
   0, 0, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 1, 1
@@ -2828,7 +2945,7 @@ const wire_message wire_live_server_session_resumption_update = {
 };
 
 static const wire_field voice_activity_detection_signal_fields[] = {
-  { "vadSignalType", "vad_signal_type", NULL, 13, 15, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "vadSignalType", "vad_signal_type", NULL, NULL, 13, 15, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_voice_activity_detection_signal, vad_signal_type), offsetof(genai_voice_activity_detection_signal,
     vad_signal_type_text), { .enumeration = &wire_enum_vad_signal_type } },
 };
@@ -2841,10 +2958,10 @@ const wire_message wire_voice_activity_detection_signal = {
 };
 
 static const wire_field voice_activity_fields[] = {
-  { "voiceActivityType", "voice_activity_type", "type", 17, 19, 4, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_voice_activity, voice_activity_type), offsetof(genai_voice_activity, voice_activity_type_text), {
-    .enumeration = &wire_enum_voice_activity_type } },
-  { "audioOffset", "audio_offset", NULL, 11, 12, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "voiceActivityType", "voice_activity_type", "type", NULL, 17, 19, 4, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_voice_activity, voice_activity_type), offsetof(genai_voice_activity,
+    voice_activity_type_text), { .enumeration = &wire_enum_voice_activity_type } },
+  { "audioOffset", "audio_offset", NULL, NULL, 11, 12, 0, 0, WIRE_DURATION, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_voice_activity, audio_offset), 0, { NULL } },
 };
 static const uint8_t voice_activity_names[] = {
@@ -2855,14 +2972,14 @@ const wire_message wire_voice_activity = {
 };
 
 static const wire_field live_server_error_fields[] = {
-  { "code", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
-    code), 0, { NULL } },
-  { "message", NULL, NULL, 7, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
-    message), 0, { NULL } },
-  { "status", NULL, NULL, 6, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
-    status), 0, { NULL } },
-  { "details", NULL, NULL, 7, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_error,
-    details_json), 0, { NULL } },
+  { "code", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_error, code), 0, { NULL } },
+  { "message", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_error, message), 0, { NULL } },
+  { "status", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_error, status), 0, { NULL } },
+  { "details", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_JSON, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_error, details_json), 0, { NULL } },
 };
 static const uint8_t live_server_error_names[] = {
   0, 4, 3, 0, 2, 0, 1, 0
@@ -2872,29 +2989,29 @@ const wire_message wire_live_server_error = {
 };
 
 static const wire_field live_server_message_fields[] = {
-  { "setupComplete", "setup_complete", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "setupComplete", "setup_complete", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_message, setup_complete), 0, { .message = &wire_live_server_setup_complete } },
-  { "serverContent", "server_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "serverContent", "server_content", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_message, server_content), 0, { .message = &wire_live_server_content } },
-  { "toolCall", "tool_call", NULL, 8, 9, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "toolCall", "tool_call", NULL, NULL, 8, 9, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_message, tool_call), 0, { .message = &wire_live_server_tool_call } },
-  { "toolCallCancellation", "tool_call_cancellation", NULL, 20, 22, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_live_server_message, tool_call_cancellation), 0, { .message =
+  { "toolCallCancellation", "tool_call_cancellation", NULL, NULL, 20, 22, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_server_message, tool_call_cancellation), 0, { .message =
     &wire_live_server_tool_call_cancellation } },
-  { "usageMetadata", "usage_metadata", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "usageMetadata", "usage_metadata", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_message, usage_metadata), 0, { .message = &wire_usage_metadata } },
-  { "goAway", "go_away", NULL, 6, 7, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "goAway", "go_away", NULL, NULL, 6, 7, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_message, go_away), 0, { .message = &wire_live_server_go_away } },
-  { "sessionResumptionUpdate", "session_resumption_update", NULL, 23, 25, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_live_server_message, session_resumption_update), 0, { .message =
+  { "sessionResumptionUpdate", "session_resumption_update", NULL, NULL, 23, 25, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_server_message, session_resumption_update), 0, { .message =
     &wire_live_server_session_resumption_update } },
-  { "voiceActivityDetectionSignal", "voice_activity_detection_signal", NULL, 28, 31, 0, WIRE_MESSAGE, WIRE_SINGLE,
-    WIRE_ANYWHERE, false, offsetof(genai_live_server_message, voice_activity_detection_signal), 0, { .message =
-    &wire_voice_activity_detection_signal } },
-  { "voiceActivity", "voice_activity", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "voiceActivityDetectionSignal", "voice_activity_detection_signal", NULL, NULL, 28, 31, 0, 0, WIRE_MESSAGE,
+    WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message, voice_activity_detection_signal), 0, {
+    .message = &wire_voice_activity_detection_signal } },
+  { "voiceActivity", "voice_activity", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_server_message, voice_activity), 0, { .message = &wire_voice_activity } },
-  { "error", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_live_server_message,
-    error), 0, { .message = &wire_live_server_error } },
+  { "error", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_live_server_message, error), 0, { .message = &wire_live_server_error } },
 };
 static const uint8_t live_server_message_names[] = {
   9, 0, 0, 6, 1, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 4, 0, 8, 4, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 9, 10, 1, 0, 0, 0,
@@ -2905,24 +3022,27 @@ const wire_message wire_live_server_message = {
 };
 
 static const wire_field model_traits_fields[] = {
-  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits, model),
-    0, { NULL } },
-  { "responseModalities", "response_modalities", NULL, 18, 19, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "model", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, model), 0, { NULL } },
+  { "responseModalities", "response_modalities", NULL, NULL, 18, 19, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_model_traits, response_modalities), 0, { .enumeration = &wire_enum_modality } },
-  { "thinking", NULL, NULL, 8, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
-    thinking), offsetof(genai_model_traits, thinking_text), { .enumeration = &wire_enum_thinking_control } },
-  { "thinkingLevels", "thinking_levels", NULL, 14, 15, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "thinking", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, thinking), offsetof(genai_model_traits, thinking_text), { .enumeration =
+    &wire_enum_thinking_control } },
+  { "thinkingLevels", "thinking_levels", NULL, NULL, 14, 15, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_model_traits, thinking_levels), 0, { .enumeration = &wire_enum_thinking_level } },
-  { "proactivity", NULL, NULL, 11, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
-    proactivity), offsetof(genai_model_traits, proactivity_text), { .enumeration = &wire_enum_acceptance } },
-  { "affectiveDialog", "affective_dialog", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "proactivity", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, proactivity), offsetof(genai_model_traits, proactivity_text), { .enumeration =
+    &wire_enum_acceptance } },
+  { "affectiveDialog", "affective_dialog", NULL, NULL, 15, 16, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_model_traits, affective_dialog), offsetof(genai_model_traits, affective_dialog_text), {
     .enumeration = &wire_enum_acceptance } },
-  { "behaviors", NULL, NULL, 9, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
-    behaviors), 0, { .enumeration = &wire_enum_behavior } },
-  { "scheduling", NULL, NULL, 10, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_model_traits,
-    scheduling), offsetof(genai_model_traits, scheduling_text), { .enumeration = &wire_enum_acceptance } },
-  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "behaviors", NULL, NULL, NULL, 9, 0, 0, 0, WIRE_ENUM, WIRE_LIST, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, behaviors), 0, { .enumeration = &wire_enum_behavior } },
+  { "scheduling", NULL, NULL, NULL, 10, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_model_traits, scheduling), offsetof(genai_model_traits, scheduling_text), { .enumeration =
+    &wire_enum_acceptance } },
+  { "clientContent", "client_content", NULL, NULL, 13, 14, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_model_traits, client_content), offsetof(genai_model_traits, client_content_text), { .enumeration =
     &wire_enum_acceptance } },
 };
@@ -2934,8 +3054,8 @@ const wire_message wire_model_traits = {
 };
 
 static const wire_field model_table_fields[] = {
-  { "models", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_model_table, models),
-    0, { .message = &wire_model_traits } },
+  { "models", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false, offsetof(genai_model_table,
+    models), 0, { .message = &wire_model_traits } },
 };
 static const uint8_t model_table_names[] = {
   0, 1
@@ -2945,10 +3065,10 @@ const wire_message wire_model_table = {
 };
 
 static const wire_field weighted_prompt_fields[] = {
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_weighted_prompt,
-    text), 0, { NULL } },
-  { "weight", NULL, NULL, 6, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_weighted_prompt,
-    weight), 0, { NULL } },
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_weighted_prompt, text), 0, { NULL } },
+  { "weight", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+    offsetof(genai_weighted_prompt, weight), 0, { NULL } },
 };
 static const uint8_t weighted_prompt_names[] = {
   1, 0, 2, 0
@@ -2958,32 +3078,33 @@ const wire_message wire_weighted_prompt = {
 };
 
 static const wire_field live_music_generation_config_fields[] = {
-  { "temperature", NULL, NULL, 11, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "temperature", NULL, NULL, NULL, 11, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, temperature), 0, { NULL } },
-  { "topK", "top_k", NULL, 4, 5, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "topK", "top_k", NULL, NULL, 4, 5, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, top_k), 0, { NULL } },
-  { "seed", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "seed", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, seed), 0, { NULL } },
-  { "guidance", NULL, NULL, 8, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "guidance", NULL, NULL, NULL, 8, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, guidance), 0, { NULL } },
-  { "bpm", NULL, NULL, 3, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "bpm", NULL, NULL, NULL, 3, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, bpm), 0, { NULL } },
-  { "density", NULL, NULL, 7, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "density", NULL, NULL, NULL, 7, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, density), 0, { NULL } },
-  { "brightness", NULL, NULL, 10, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "brightness", NULL, NULL, NULL, 10, 0, 0, 0, WIRE_DOUBLE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, brightness), 0, { NULL } },
-  { "scale", NULL, NULL, 5, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "scale", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, scale), offsetof(genai_live_music_generation_config, scale_text), {
     .enumeration = &wire_enum_scale } },
-  { "muteBass", "mute_bass", NULL, 8, 9, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "muteBass", "mute_bass", NULL, NULL, 8, 9, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, mute_bass), 0, { NULL } },
-  { "muteDrums", "mute_drums", NULL, 9, 10, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "muteDrums", "mute_drums", NULL, NULL, 9, 10, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, mute_drums), 0, { NULL } },
-  { "onlyBassAndDrums", "only_bass_and_drums", NULL, 16, 19, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "onlyBassAndDrums", "only_bass_and_drums", NULL, NULL, 16, 19, 0, 0, WIRE_BOOL, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_generation_config, only_bass_and_drums), 0, { NULL } },
-  { "musicGenerationMode", "music_generation_mode", NULL, 19, 21, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
-    offsetof(genai_live_music_generation_config, music_generation_mode), offsetof(genai_live_music_generation_config,
-    music_generation_mode_text), { .enumeration = &wire_enum_music_generation_mode } },
+  { "musicGenerationMode", "music_generation_mode", NULL, NULL, 19, 21, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE,
+    false, offsetof(genai_live_music_generation_config, music_generation_mode),
+    offsetof(genai_live_music_generation_config, music_generation_mode_text), { .enumeration =
+    &wire_enum_music_generation_mode } },
 };
 static const uint8_t live_music_generation_config_names[] = {
   0, 0, 0, 0, 5, 9, 8, 0, 11, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 9, 11, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 12, 0, 12, 0, 0,
@@ -2995,7 +3116,7 @@ const wire_message wire_live_music_generation_config = {
 };
 
 static const wire_field live_music_client_setup_fields[] = {
-  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "model", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_client_setup, model), 0, { NULL } },
 };
 static const uint8_t live_music_client_setup_names[] = {
@@ -3007,7 +3128,7 @@ const wire_message wire_live_music_client_setup = {
 };
 
 static const wire_field live_music_client_content_fields[] = {
-  { "weightedPrompts", "weighted_prompts", NULL, 15, 16, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "weightedPrompts", "weighted_prompts", NULL, NULL, 15, 16, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_client_content, weighted_prompts), 0, { .message = &wire_weighted_prompt } },
 };
 static const uint8_t live_music_client_content_names[] = {
@@ -3019,14 +3140,14 @@ const wire_message wire_live_music_client_content = {
 };
 
 static const wire_field live_music_client_message_fields[] = {
-  { "setup", NULL, NULL, 5, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "setup", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_client_message, setup), 0, { .message = &wire_live_music_client_setup } },
-  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "clientContent", "client_content", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_client_message, client_content), 0, { .message = &wire_live_music_client_content } },
-  { "musicGenerationConfig", "music_generation_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_live_music_client_message, music_generation_config), 0, { .message =
+  { "musicGenerationConfig", "music_generation_config", NULL, NULL, 21, 23, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_music_client_message, music_generation_config), 0, { .message =
     &wire_live_music_generation_config } },
-  { "playbackControl", "playback_control", NULL, 15, 16, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "playbackControl", "playback_control", NULL, NULL, 15, 16, 0, 0, WIRE_ENUM, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_client_message, playback_control), offsetof(genai_live_music_client_message,
     playback_control_text), { .enumeration = &wire_enum_live_music_playback_control } },
 };
@@ -3039,10 +3160,10 @@ const wire_message wire_live_music_client_message = {
 };
 
 static const wire_field live_music_source_metadata_fields[] = {
-  { "clientContent", "client_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "clientContent", "client_content", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_source_metadata, client_content), 0, { .message = &wire_live_music_client_content } },
-  { "musicGenerationConfig", "music_generation_config", NULL, 21, 23, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_live_music_source_metadata, music_generation_config), 0, { .message =
+  { "musicGenerationConfig", "music_generation_config", NULL, NULL, 21, 23, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_live_music_source_metadata, music_generation_config), 0, { .message =
     &wire_live_music_generation_config } },
 };
 static const uint8_t live_music_source_metadata_names[] = {
@@ -3054,11 +3175,11 @@ const wire_message wire_live_music_source_metadata = {
 };
 
 static const wire_field audio_chunk_fields[] = {
-  { "data", NULL, NULL, 4, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_chunk, data), 0,
-    { NULL } },
-  { "mimeType", "mime_type", NULL, 8, 9, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "data", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_BYTES, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_audio_chunk,
+    data), 0, { NULL } },
+  { "mimeType", "mime_type", NULL, NULL, 8, 9, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_chunk, mime_type), 0, { NULL } },
-  { "sourceMetadata", "source_metadata", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "sourceMetadata", "source_metadata", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_audio_chunk, source_metadata), 0, { .message = &wire_live_music_source_metadata } },
 };
 static const uint8_t audio_chunk_names[] = {
@@ -3077,7 +3198,7 @@ const wire_message wire_live_music_server_setup_complete = {
 };
 
 static const wire_field live_music_server_content_fields[] = {
-  { "audioChunks", "audio_chunks", NULL, 11, 12, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
+  { "audioChunks", "audio_chunks", NULL, NULL, 11, 12, 0, 0, WIRE_MESSAGE, WIRE_LIST, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_server_content, audio_chunks), 0, { .message = &wire_audio_chunk } },
 };
 static const uint8_t live_music_server_content_names[] = {
@@ -3089,9 +3210,9 @@ const wire_message wire_live_music_server_content = {
 };
 
 static const wire_field live_music_filtered_prompt_fields[] = {
-  { "text", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "text", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_filtered_prompt, text), 0, { NULL } },
-  { "filteredReason", "filtered_reason", NULL, 14, 15, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "filteredReason", "filtered_reason", NULL, NULL, 14, 15, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_filtered_prompt, filtered_reason), 0, { NULL } },
 };
 static const uint8_t live_music_filtered_prompt_names[] = {
@@ -3103,12 +3224,12 @@ const wire_message wire_live_music_filtered_prompt = {
 };
 
 static const wire_field live_music_server_message_fields[] = {
-  { "setupComplete", "setup_complete", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "setupComplete", "setup_complete", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_server_message, setup_complete), 0, { .message = &wire_live_music_server_setup_complete
     } },
-  { "serverContent", "server_content", NULL, 13, 14, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "serverContent", "server_content", NULL, NULL, 13, 14, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_server_message, server_content), 0, { .message = &wire_live_music_server_content } },
-  { "filteredPrompt", "filtered_prompt", NULL, 14, 15, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "filteredPrompt", "filtered_prompt", NULL, NULL, 14, 15, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_music_server_message, filtered_prompt), 0, { .message = &wire_live_music_filtered_prompt } },
 };
 static const uint8_t live_music_server_message_names[] = {
@@ -3120,9 +3241,9 @@ const wire_message wire_live_music_server_message = {
 };
 
 static const wire_field live_connect_constraints_fields[] = {
-  { "model", NULL, NULL, 5, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "model", NULL, NULL, NULL, 5, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_constraints, model), 0, { NULL } },
-  { "config", NULL, NULL, 6, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "config", NULL, NULL, NULL, 6, 0, 0, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_live_connect_constraints, config), 0, { .message = &wire_live_connect_config } },
 };
 static const uint8_t live_connect_constraints_names[] = {
@@ -3134,17 +3255,17 @@ const wire_message wire_live_connect_constraints = {
 };
 
 static const wire_field create_auth_token_config_fields[] = {
-  { "expireTime", "expire_time", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "expireTime", "expire_time", NULL, NULL, 10, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_create_auth_token_config, expire_time), 0, { NULL } },
-  { "newSessionExpireTime", "new_session_expire_time", NULL, 20, 23, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_create_auth_token_config, new_session_expire_time), 0, { NULL } },
-  { "uses", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "newSessionExpireTime", "new_session_expire_time", NULL, NULL, 20, 23, 0, 0, WIRE_STRING, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_create_auth_token_config, new_session_expire_time), 0, { NULL } },
+  { "uses", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_create_auth_token_config, uses), 0, { NULL } },
-  { "liveConnectConstraints", "live_connect_constraints", NULL, 22, 24, 0, WIRE_MESSAGE, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_create_auth_token_config, live_connect_constraints), 0, { .message =
+  { "liveConnectConstraints", "live_connect_constraints", NULL, NULL, 22, 24, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_create_auth_token_config, live_connect_constraints), 0, { .message =
     &wire_live_connect_constraints } },
-  { "lockAdditionalFields", "lock_additional_fields", NULL, 20, 22, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE, false,
-    offsetof(genai_create_auth_token_config, lock_additional_fields), 0, { NULL } },
+  { "lockAdditionalFields", "lock_additional_fields", NULL, NULL, 20, 22, 0, 0, WIRE_STRING, WIRE_LIST, WIRE_ANYWHERE,
+    false, offsetof(genai_create_auth_token_config, lock_additional_fields), 0, { NULL } },
 };
 static const uint8_t create_auth_token_config_names[] = {
   5, 0, 5, 0, 4, 0, 0, 2, 2, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3
@@ -3155,18 +3276,18 @@ const wire_message wire_create_auth_token_config = {
 };
 
 static const wire_field auth_token_fields[] = {
-  { "name", NULL, NULL, 4, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, name), 0,
-    { NULL } },
-  { "expireTime", "expire_time", NULL, 10, 11, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "name", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token,
+    name), 0, { NULL } },
+  { "expireTime", "expire_time", NULL, NULL, 10, 11, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_token, expire_time), 0, { NULL } },
-  { "newSessionExpireTime", "new_session_expire_time", NULL, 20, 23, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE,
-    false, offsetof(genai_auth_token, new_session_expire_time), 0, { NULL } },
-  { "uses", NULL, NULL, 4, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token, uses), 0, {
-    NULL } },
-  { "bidiGenerateContentSetup", "bidi_generate_content_setup", NULL, 24, 27, 0, WIRE_MESSAGE, WIRE_SINGLE,
+  { "newSessionExpireTime", "new_session_expire_time", NULL, NULL, 20, 23, 0, 0, WIRE_STRING, WIRE_SINGLE,
+    WIRE_ANYWHERE, false, offsetof(genai_auth_token, new_session_expire_time), 0, { NULL } },
+  { "uses", NULL, NULL, NULL, 4, 0, 0, 0, WIRE_INT32, WIRE_SINGLE, WIRE_ANYWHERE, false, offsetof(genai_auth_token,
+    uses), 0, { NULL } },
+  { "bidiGenerateContentSetup", "bidi_generate_content_setup", NULL, NULL, 24, 27, 0, 0, WIRE_MESSAGE, WIRE_SINGLE,
     WIRE_ANYWHERE, false, offsetof(genai_auth_token, bidi_generate_content_setup), 0, { .message =
     &wire_live_client_setup } },
-  { "fieldMask", "field_mask", NULL, 9, 10, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
+  { "fieldMask", "field_mask", NULL, NULL, 9, 10, 0, 0, WIRE_STRING, WIRE_SINGLE, WIRE_ANYWHERE, false,
     offsetof(genai_auth_token, field_mask), 0, { NULL } },
 };
 static const uint8_t auth_token_names[] = {
@@ -3179,7 +3300,8 @@ const wire_message wire_auth_token = {
 const wire_message *const wire_messages[] = {
   &wire_api_key_config, &wire_auth_config_google_service_account_config, &wire_auth_config_http_basic_auth_config,
   &wire_auth_config_oauth_config, &wire_auth_config_oidc_config, &wire_auth_config, &wire_api_auth_api_key_config,
-  &wire_api_auth, &wire_blob, &wire_file_data, &wire_video_metadata, &wire_part_media_resolution, &wire_executable_code,
+  &wire_api_auth, &wire_blob, &wire_file_data, &wire_video_metadata, &wire_document_metadata,
+  &wire_spreadsheet_metadata, &wire_audio_metadata, &wire_part_media_resolution, &wire_executable_code,
   &wire_code_execution_result, &wire_partial_arg, &wire_function_call, &wire_function_response_blob,
   &wire_function_response_file_data, &wire_function_response_part, &wire_function_response, &wire_tool_call,
   &wire_tool_response, &wire_word_info, &wire_transcription, &wire_speech_metadata, &wire_part, &wire_content,
@@ -3224,18 +3346,19 @@ const wire_message *const wire_messages[] = {
 const size_t wire_message_count = sizeof(wire_messages) / sizeof(wire_messages[0]);
 
 const wire_enum *const wire_enums[] = {
-  &wire_enum_http_element_location, &wire_enum_auth_type, &wire_enum_part_media_resolution_level, &wire_enum_language,
-  &wire_enum_outcome, &wire_enum_function_response_scheduling, &wire_enum_media_processing, &wire_enum_tool_type,
-  &wire_enum_type, &wire_enum_api_spec, &wire_enum_behavior, &wire_enum_phish_block_threshold,
-  &wire_enum_dynamic_retrieval_config_mode, &wire_enum_environment, &wire_enum_safety_policy, &wire_enum_modality,
-  &wire_enum_media_resolution, &wire_enum_thinking_level, &wire_enum_audio_transcription_config_mode,
-  &wire_enum_delivery, &wire_enum_aspect_ratio, &wire_enum_image_size, &wire_enum_feature_selection_preference,
-  &wire_enum_start_sensitivity, &wire_enum_end_sensitivity, &wire_enum_activity_handling, &wire_enum_turn_coverage,
-  &wire_enum_harm_category, &wire_enum_harm_block_method, &wire_enum_harm_block_threshold,
-  &wire_enum_url_retrieval_status, &wire_enum_turn_complete_reason, &wire_enum_interaction_status,
-  &wire_enum_media_modality, &wire_enum_traffic_type, &wire_enum_service_tier, &wire_enum_vad_signal_type,
-  &wire_enum_voice_activity_type, &wire_enum_thinking_control, &wire_enum_acceptance, &wire_enum_scale,
-  &wire_enum_music_generation_mode, &wire_enum_live_music_playback_control
+  &wire_enum_http_element_location, &wire_enum_auth_type, &wire_enum_video_metadata_content_layer,
+  &wire_enum_document_metadata_content_layer, &wire_enum_spreadsheet_metadata_content_layer,
+  &wire_enum_part_media_resolution_level, &wire_enum_language, &wire_enum_outcome,
+  &wire_enum_function_response_scheduling, &wire_enum_media_processing, &wire_enum_tool_type, &wire_enum_type,
+  &wire_enum_api_spec, &wire_enum_behavior, &wire_enum_phish_block_threshold, &wire_enum_dynamic_retrieval_config_mode,
+  &wire_enum_environment, &wire_enum_safety_policy, &wire_enum_modality, &wire_enum_media_resolution,
+  &wire_enum_thinking_level, &wire_enum_audio_transcription_config_mode, &wire_enum_delivery, &wire_enum_aspect_ratio,
+  &wire_enum_image_size, &wire_enum_feature_selection_preference, &wire_enum_start_sensitivity,
+  &wire_enum_end_sensitivity, &wire_enum_activity_handling, &wire_enum_turn_coverage, &wire_enum_harm_category,
+  &wire_enum_harm_block_method, &wire_enum_harm_block_threshold, &wire_enum_url_retrieval_status,
+  &wire_enum_turn_complete_reason, &wire_enum_interaction_status, &wire_enum_media_modality, &wire_enum_traffic_type,
+  &wire_enum_service_tier, &wire_enum_vad_signal_type, &wire_enum_voice_activity_type, &wire_enum_thinking_control,
+  &wire_enum_acceptance, &wire_enum_scale, &wire_enum_music_generation_mode, &wire_enum_live_music_playback_control
 };
 const size_t wire_enum_count = sizeof(wire_enums) / sizeof(wire_enums[0]);
 

@@ -42,6 +42,8 @@ static void test_names(void **state) {
   assert_becomes(server, "{\"usageMetadata\":{\"candidatesTokenCount\":5}}", "{\"usageMetadata\":{\"responseTokenCount\":5}}");
   assert_becomes(server, "{\"usage_metadata\":{\"candidatesTokensDetails\":[{\"token_count\":5}]}}",
                  "{\"usageMetadata\":{\"responseTokensDetails\":[{\"tokenCount\":5}]}}");
+  assert_becomes(server, "{\"usageMetadata\":{\"candidates_token_count\":1,\"candidates_tokens_details\":[]}}",
+                 "{\"usageMetadata\":{\"responseTokenCount\":1,\"responseTokensDetails\":[]}}");
   assert_becomes(server, "{\"voiceActivity\":{\"type\":\"ACTIVITY_START\"}}",
                  "{\"voiceActivity\":{\"voiceActivityType\":\"ACTIVITY_START\"}}");
   assert_becomes(server, "{\"\\u0073erver\\u0043ontent\":{}}", "{\"serverContent\":{}}");
@@ -53,6 +55,7 @@ static void test_names(void **state) {
       assert_ptr_equal(wire_field_named(wire_messages[i], f->name, f->name_size), f);
       if (f->snake) assert_ptr_equal(wire_field_named(wire_messages[i], f->snake, f->snake_size), f);
       if (f->alias) assert_ptr_equal(wire_field_named(wire_messages[i], f->alias, f->alias_size), f);
+      if (f->alias_snake) assert_ptr_equal(wire_field_named(wire_messages[i], f->alias_snake, f->alias_snake_size), f);
     }
 }
 

@@ -13,7 +13,8 @@ static const wire_field *find(const wire_message *message, const char *name, siz
   for (*probes = 1; message->names[slot]; slot = (slot + 1) & message->name_mask, ++*probes) {
     const wire_field *field = &message->fields[message->names[slot] - 1];
     if (strcmp(field->name, name) == 0 || (field->snake && strcmp(field->snake, name) == 0) ||
-        (field->alias && strcmp(field->alias, name) == 0)) {
+        (field->alias && strcmp(field->alias, name) == 0) ||
+        (field->alias_snake && strcmp(field->alias_snake, name) == 0)) {
       return field;
     }
   }
@@ -66,7 +67,13 @@ static void every_name_finds_its_field(void **state) {
         check_name(message, field, field->alias, field->alias_size);
         names++;
       }
+      if (field->alias_snake) {
+        check_name(message, field, field->alias_snake, field->alias_snake_size);
+        assert_string_not_equal(field->alias, field->alias_snake);
+        names++;
+      }
       assert_true(!field->alias_on_vertex || field->alias);
+      assert_true(!field->alias_snake || field->alias);
     }
     for (size_t slot = 0; slot <= message->name_mask; slot++) slots += message->names[slot] != 0;
     assert_int_equal(slots, names);
@@ -134,15 +141,15 @@ static void offsets_are_the_named_fields(void **state) {
   field = find(&wire_schema, "properties", &probes);
   assert_int_equal(field->shape, WIRE_MAP);
   assert_ptr_equal(field->type.message, &wire_schema);
-  field = find(&wire_usage_metadata, "candidates_token_count", &probes);
-  assert_null(field);
   field = find(&wire_usage_metadata, "candidatesTokenCount", &probes);
   assert_int_equal(field->offset, offsetof(genai_usage_metadata, response_token_count));
+  assert_ptr_equal(find(&wire_usage_metadata, "candidates_token_count", &probes), field);
   field = find(&wire_voice_activity, "type", &probes);
   assert_string_equal(field->name, "voiceActivityType");
   assert_int_equal(field->text_offset, offsetof(genai_voice_activity, voice_activity_type_text));
   field = find(&wire_generation_config, "modelConfig", &probes);
   assert_true(field->alias_on_vertex);
+  assert_ptr_equal(find(&wire_generation_config, "model_config", &probes), field);
   field = find(&wire_blob, "data", &probes);
   assert_int_equal(field->kind, WIRE_BYTES);
   field = find(&wire_function_call, "args", &probes);
