@@ -58,7 +58,10 @@ genai_status session_setup_write(payload **out, const payload *setup, const sess
   buf_text(&change, "{\"setup\":{\"sessionResumption\":{");
   if (needs->handle) {
     buf_text(&change, "\"handle\":");
-    if (!wire_write_string(&change, needs->handle, strlen(needs->handle))) change.failed = true;
+    if (!wire_write_string(&change, needs->handle, strlen(needs->handle)) && !change.failed) {
+      buf_deinit(&change);
+      return error_set(error, GENAI_ERROR_ARGUMENT, "The resumption handle is not UTF-8 text, so it is none that the service gave.");
+    }
   } else if (facts->handle) {
     buf_text(&change, "\"handle\":null");
   }

@@ -226,6 +226,11 @@ static void gives_and_takes_handles(void **state) {
   char *text = genai_live_resumption_handle(x.session);
   assert_string_equal(text, "newer");
   genai_text_free(text);
+  genai_live_session *none;
+  genai_error error = {0};
+  const genai_live_connect_params bad = {.model = "m", .resumption_handle = "\xff"};
+  assert_int_equal(genai_live_connect(x.client, &bad, &none, &limit, &error), GENAI_ERROR_ARGUMENT);
+  contains(error.message, "not UTF-8");
   done(&x);
 }
 
