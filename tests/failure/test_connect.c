@@ -263,7 +263,7 @@ static void a_wait_of_its_own(void **state) {
   talk_init(&t, slow, NULL, false);
   assert_int_equal(genai_live_connect(t.client, &talk_bare, &t.session, &wait, &error),
                    GENAI_ERROR_TIMEOUT);
-  verdict v = talk_verdict(&t, (verdict){GENAI_ERROR_TIMEOUT, .says = {"within 150 ms", "the call's own wait"}});
+  verdict v = talk_verdict(&t, (verdict){GENAI_ERROR_TIMEOUT, .says = {"within 400 ms", "the call's own wait"}});
   judge("the call's own deadline", &error, &v);
   talk_deinit(&t);
 }
