@@ -105,10 +105,10 @@ static void answer_all(auth *a, const genai_error *error) {
   }
 }
 
-/* An attempt ended. Those whose token has not yet run out have already been served with it. */
+/* An attempt ended. One in vain takes nothing away: who has just asked gets the token that we have, if it still holds. */
 static void settle(auth *a, const genai_error *error) {
   if (error->status != GENAI_OK) note_failure(a, error, ++a->failures + a->refusals);
-  answer_all(a, error);
+  answer_all(a, usable(a) ? &(genai_error){0} : error);
 }
 
 static void finished(auth *a, const genai_error *why, const char *token, int64_t lifetime_s) {
