@@ -153,14 +153,16 @@ static unsigned settle(talk *t, books *b, samples *s) {
   return open;
 }
 
-static void tell(const run *r, const talk *t, const books_verdict *v, uint64_t ms) {
+static void tell(const run *r, talk *t, const books_verdict *v, uint64_t ms) {
   uint64_t sent = 0, replayed = 0, resumed = 0, invalid = 0;
   for (unsigned i = 0; i < t->options.sessions; i++) {
-    const talker *one = &t->talkers[i];
+    talker *one = &t->talkers[i];
+    pthread_mutex_lock(&one->mutex); /* chaos goes on while we count */
     sent += one->sent;
     replayed += one->replayed;
     resumed += one->resumed;
     invalid += one->invalid;
+    pthread_mutex_unlock(&one->mutex);
   }
   printf("%s, %u session%s, %.0f s, seed %" PRIu64 ", %u kills: %" PRIu64 " faults, %" PRIu64 " connections\n",
          r->talk.vertex ? "vertex (transparent)" : "gemini (not transparent)", r->talk.sessions, r->talk.sessions == 1 ? "" : "s", (double)ms / 1000,

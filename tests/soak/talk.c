@@ -174,7 +174,9 @@ static void receive_all(talker *one) {
     watch_call("", 0);
     if (status == GENAI_WOULD_BLOCK) return;
     if (status == GENAI_ERROR_MESSAGE) {
+      pthread_mutex_lock(&one->mutex);
       one->invalid++;
+      pthread_mutex_unlock(&one->mutex);
       continue;
     }
     if (status != GENAI_OK) {
