@@ -145,7 +145,8 @@ class Talk(Case):
         read_wav(self.out)
 
     def test_reader_of_the_reply_goes_away(self):
-        with subprocess.Popen([COMMAND, "talk", "-e", "--fast", "-i", self.wav, "-o", "-"], stdout=subprocess.PIPE,
+        path = write_wav(self.folder / "long.wav", tone(3))  # the reply is more than a pipe takes in
+        with subprocess.Popen([COMMAND, "talk", "-e", "--fast", "-i", path, "-o", "-"], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, env=CLEAN) as p:
             p.stdout.read(44)
             p.stdout.close()
