@@ -107,8 +107,9 @@ static void answer_all(auth *a, const genai_error *error) {
 
 /* An attempt ended. One in vain takes nothing away: who has just asked gets the token that we have, if it still holds. */
 static void settle(auth *a, const genai_error *error) {
+  const genai_error none = {0};
   if (error->status != GENAI_OK) note_failure(a, error, ++a->failures + a->refusals);
-  answer_all(a, usable(a) ? &(genai_error){0} : error);
+  answer_all(a, usable(a) ? &none : error);
 }
 
 static void finished(auth *a, const genai_error *why, const char *token, int64_t lifetime_s) {
