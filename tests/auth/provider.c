@@ -1,8 +1,13 @@
 #include "provider.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static const char *const *variables;
 static net_tls *trusted;
@@ -82,4 +87,21 @@ static void do_refuse(void *argument) {
 void provider_refuse(provider *p, unsigned generation) {
   refusal r = {p, generation};
   rig_on_loop(p->loop, do_refuse, &r);
+}
+
+void provider_fail_each(provider *p, genai_status (*start)(const char *argument), const char *argument) {
+  long n = 1, asked, alive;
+  do {
+    asker a;
+    rig_fail_alloc(n);
+    if (start(argument) == GENAI_OK) {
+      provider_get(p, &a);
+      assert_true(a.error.status == GENAI_OK || a.error.status == GENAI_ERROR_MEMORY || a.error.status == GENAI_ERROR_CREDENTIALS ||
+                  a.error.status == GENAI_ERROR_LOST);
+    }
+    if (p->loop) provider_stop(p);
+    asked = rig_fail_stop(&alive);
+    assert_int_equal(alive, 0);
+  } while (asked >= n++);
+  assert_true(n > 20);
 }

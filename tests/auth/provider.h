@@ -37,5 +37,8 @@ void provider_cancel(asker *a);
 void provider_refuse(provider *p, unsigned generation);
 /* Asks and waits; the text of the token ("Bearer x"), or "" with a->error. */
 const char *provider_get(provider *p, asker *a);
+/* Each allocation of `start`, which makes *p, and of asking it fails once: no token then, or one all the same, and nothing
+ * is left. */
+void provider_fail_each(provider *p, genai_status (*start)(const char *argument), const char *argument);
 
 #endif

@@ -171,19 +171,7 @@ static void each_allocation_fails(void **state) {
   token_server_start(&server, "{\"access_token\":\"exchanged\",\"expires_in\":3600}");
   char source[1024];
   snprintf(source, sizeof source, "%s", metadata_source());
-  long n = 1, asked, alive;
-  do {
-    rig_fail_alloc(n);
-    if (start_with(source) == GENAI_OK) {
-      provider_get(&p, &a);
-      assert_true(a.error.status == GENAI_OK || a.error.status == GENAI_ERROR_MEMORY || a.error.status == GENAI_ERROR_CREDENTIALS ||
-                  a.error.status == GENAI_ERROR_LOST);
-    }
-    if (p.loop) provider_stop(&p);
-    asked = rig_fail_stop(&alive);
-    assert_int_equal(alive, 0);
-  } while (asked >= n++);
-  assert_true(n > 20);
+  provider_fail_each(&p, start_with, source);
   token_server_stop(&server);
 }
 

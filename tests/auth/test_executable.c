@@ -179,19 +179,7 @@ static void each_allocation_fails(void **state) {
   strcpy(script, rig_file("echo '" HEAD "\"id_token\":\"t\"}'"));
   snprintf(members, sizeof members, "\"command\":\"sh %s\"", script);
   start_server();
-  long n = 1, asked, alive;
-  do {
-    rig_fail_alloc(n);
-    if (start_with(members) == GENAI_OK) {
-      provider_get(&p, &a);
-      assert_true(a.error.status == GENAI_OK || a.error.status == GENAI_ERROR_MEMORY || a.error.status == GENAI_ERROR_CREDENTIALS ||
-                  a.error.status == GENAI_ERROR_LOST);
-    }
-    if (p.loop) provider_stop(&p);
-    asked = rig_fail_stop(&alive);
-    assert_int_equal(alive, 0);
-  } while (asked >= n++);
-  assert_true(n > 20);
+  provider_fail_each(&p, start_with, members);
   token_server_stop(&server);
   unlink(script);
 }
