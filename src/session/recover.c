@@ -125,7 +125,7 @@ static void start_afresh(session_mind *s, uint64_t now) {
   s->inputs.unkept = s->inputs.unanswered;
   session_inputs_remove(&s->inputs, outdated, s);
   session_inputs_again(&s->inputs, now);
-  payload *seed = session_history_seed(&s->history, s->inputs.kept, s->owed, s->settings.announce_history || s->facts.history);
+  payload *seed = session_history_seed(&s->history, s->inputs.kept, s->owed || s->calls.open, s->settings.announce_history || s->facts.history);
   s->seeded = seed;
   if (!seed) return;
   seed->kind = SESSION_INPUT_SEED;
@@ -204,7 +204,7 @@ session_step session_recover(session_mind *s, uint64_t now) {
   if (s->troubled_at == SESSION_NEVER) s->troubled_at = now;
   if (!left) judge_handle(s, fate, now);
   session_history_cut(&s->history, s->inputs.kept);
-  s->owed |= s->turns.answering || s->turns.due_since != SESSION_NEVER;
+  s->owed |= s->turns.answering || s->turns.asked || s->turns.due_since != SESSION_NEVER;
   const char *groundless = find_ground(s, now);
   session_turns_cut(&s->turns);
   if (groundless) return give_up(s, groundless);
@@ -322,6 +322,7 @@ static size_t play_again(session_mind *s, uint64_t now) {
 void session_reopened(session_mind *s, uint64_t now, session_step *step) {
   genai_live_event event = {.kind = s->restart_due ? GENAI_LIVE_EVENT_DEGRADED : GENAI_LIVE_EVENT_RESUMED};
   session_inputs *in = &s->inputs;
+  unsigned open = s->calls.open;
   session_calls_lose(&s->calls, !s->handle);
   session_inputs_remove(in, session_calls_moot, &s->calls);
   if (!s->handle) session_inputs_remove(in, an_answer, NULL);
@@ -330,7 +331,7 @@ void session_reopened(session_mind *s, uint64_t now, session_step *step) {
   event.lost = in->unkept + (in->dropped - s->dropped_told);
   s->dropped_told = in->dropped;
   in->unkept = in->unkept_serial = in->unanswered = 0;
-  if (s->owed) session_turns_asked(&s->turns, now);
+  if (s->owed || s->calls.open < open) session_turns_asked(&s->turns, now); /* who called now asks again, or says something */
   s->restart_due = s->owed = s->handle_fresh = false;
   session_tell(s, &event);
   if (!s->calls.gone_now) return;

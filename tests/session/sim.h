@@ -8,7 +8,7 @@
 
 #include "session/session.h"
 
-enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048 };
+enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048, SIM_LAG_MAX = 8 };
 
 /* A set of messages of the application. */
 typedef struct sim_set { uint64_t words[SIM_MESSAGES / 64]; } sim_set;
@@ -66,6 +66,7 @@ typedef struct sim_connection {
   bool seeded;
   short consumed_ids[2 * SIM_MESSAGES + 2];
   unsigned consumed;
+  uint64_t calls_before[SIM_LAG_MAX], cancelled_before[SIM_LAG_MAX]; /* a ring: as each of these was taken in */
   bool answering, in_call;
   unsigned turn;              /* counts, so that a cut turn stops */
   int pieces;

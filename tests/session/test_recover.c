@@ -117,6 +117,26 @@ static void none_is_the_bare_session(void **state) {
 
 /* ---- transparent ---- */
 
+/* An answer that the service cannot place ends the session: better drop it, and be asked once more. */
+static void a_lagging_state_does_not_know_the_call(void **state) {
+  (void)state;
+  mind_test t;
+  open_vertex(&t);
+  mind_text(&t, "one");
+  mind_answer(&t, "yes");
+  mind_text(&t, "two");
+  mind_hear(&t, "{\"toolCall\":{\"functionCalls\":[{\"id\":\"c1\",\"name\":\"f\"}]}}");
+  mind_index(&t, "h1", 1);
+  mind_lose(&t);
+  mind_open_with(&t, "h1");
+  assert_true(mind_told(&t, GENAI_LIVE_EVENT_CALLS_GONE));
+  assert_string_equal(t.event.event.call_ids.items[0], "c1");
+  MIND_WIRE(&t, "two");
+  mind_say(&t, "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"c1\",\"name\":\"f\",\"response\":{}}]}}");
+  MIND_WIRE(&t, "two");
+  mind_end(&t);
+}
+
 static void prunes_by_index(void **state) {
   (void)state;
   mind_test t;
@@ -562,6 +582,9 @@ static void waits_for_tool_calls(void **state) {
   assert_false(t.step.dial_standby);
   mind_say(&t, "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"c1\",\"name\":\"f\",\"response\":{}}]}}");
   mind_handle(&t, "h3");
+  assert_false(t.step.dial_standby); /* the model is to go on */
+  mind_answer(&t, "so");
+  mind_handle(&t, "h4");
   assert_true(t.step.dial_standby);
   mind_end(&t);
 }
@@ -755,6 +778,7 @@ int main(void) {
       cmocka_unit_test(begins_again_from_the_setup_alone),
       cmocka_unit_test(old_media_are_given_up_and_counted),
       cmocka_unit_test(none_is_the_bare_session),
+      cmocka_unit_test(a_lagging_state_does_not_know_the_call),
       cmocka_unit_test(prunes_by_index),
       cmocka_unit_test(only_pairs_count),
       cmocka_unit_test(counts_from_zero_where_told),
