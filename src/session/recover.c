@@ -88,21 +88,32 @@ static void note_cause(session_mind *s) {
 
 static bool keeps_history(const session_mind *s) { return s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH; }
 
+/* Whether there is something to go on from without a handle. */
+static bool may_begin_anew(const session_mind *s) { return keeps_history(s) && !s->settings.single_use; }
+
+/* The service closed a resumed connection before it came to anything, and the reason may be what was resumed. */
+static bool died_young(const session_mind *s, session_fate fate, uint64_t now) {
+  if (!s->handle || !s->resumed || s->leave_at != SESSION_NEVER) return false; /* announced ends say nothing of the handle */
+  if (s->phase != SESSION_OPEN || s->progressed || s->end.status != GENAI_ERROR_REFUSED) return false;
+  if (fate == SESSION_FATE_PAUSE || s->end.close_code == 1001 || s->end.close_code == 1012) return false; /* overload, a restart */
+  if (strstr(s->end.close_reason, "eadline expired")) return false;
+  return now - s->opened_at < POISON_SPAN || s->turns.due_since != SESSION_NEVER;
+}
+
+/* "Internal error" may as well be the service's trouble with everybody. Where nothing but the handle is left to go on from, trying on
+ * within the budget costs less than ending. */
+static bool spares_handle(const session_mind *s) { return s->end.close_code == 1011 && !may_begin_anew(s); }
+
 /* How it went with the handle: it is given up when the service refuses it, or when what it restores dies again and again. */
 static void judge_handle(session_mind *s, session_fate fate, uint64_t now) {
-  bool asked = s->turns.due_since != SESSION_NEVER;
-  if (!s->handle || !s->resumed || s->leave_at != SESSION_NEVER) return; /* announced ends say nothing of the handle */
+  if (!s->handle || !s->resumed || s->leave_at != SESSION_NEVER) return;
   if (s->phase == SESSION_SETUP) {
     if (fate == SESSION_FATE_HANDLE) s->handle_failed += 2;
-  } else if (s->phase == SESSION_OPEN && !s->progressed) {
-    uint64_t lived = now - s->opened_at;
-    bool closed = s->end.status == GENAI_ERROR_REFUSED;
-    /* Overload, a restart, the time limit. */
-    bool elsewhere = fate == SESSION_FATE_PAUSE || s->end.close_code == 1001 || s->end.close_code == 1012 ||
-                     strstr(s->end.close_reason, "eadline expired");
-    if (closed && !elsewhere && (lived < POISON_SPAN || asked)) s->handle_failed += 2;
+  } else if (died_young(s, fate, now)) {
+    if (!spares_handle(s)) s->handle_failed += 2;
+  } else if (s->phase == SESSION_OPEN && !s->progressed && s->end.status != GENAI_ERROR_REFUSED && s->end.status != GENAI_CLOSED) {
     /* A poor network looks the same: that counts only where there is something else to go on from. */
-    else if (!closed && !elsewhere && keeps_history(s) && lived < LOSS_SPAN) s->handle_failed += 1;
+    if (may_begin_anew(s) && now - s->opened_at < LOSS_SPAN) s->handle_failed += 1;
   }
 }
 
@@ -162,7 +173,7 @@ static bool renews(session_mind *s, uint64_t now) {
 
 /* A handle of an earlier session that the service does not know any more: where a fresh one will do, it need not fail. */
 static bool forgets_handle(session_mind *s, session_fate fate) {
-  if (s->was_open || fate != SESSION_FATE_HANDLE || !keeps_history(s) || s->settings.single_use) return false;
+  if (s->was_open || fate != SESSION_FATE_HANDLE || !may_begin_anew(s)) return false;
   mem_free(s->handle);
   s->handle = NULL;
   return s->restart_due = true;
@@ -200,7 +211,7 @@ session_step session_recover(session_mind *s, uint64_t now) {
   if (!left && renews(s, now)) return go_on(s, RENEWAL_PAUSE, now);
   if (forgets_handle(s, fate)) return dial(s, now);
   if (!left && over(s, fate)) return s->trail.size && s->end.status != GENAI_CLOSED ? give_up(s, "") : session_end(s, false);
-  if (stable(s, now)) forget_trouble(s);
+  if (stable(s, now) && !(died_young(s, fate, now) && spares_handle(s))) forget_trouble(s); /* then the budget must end it */
   if (s->troubled_at == SESSION_NEVER) s->troubled_at = now;
   if (!left) judge_handle(s, fate, now);
   session_history_cut(&s->history, s->inputs.kept);
@@ -228,7 +239,7 @@ static bool safe(const session_mind *s) {
  * a handle may come. */
 static bool may_leave(const session_mind *s) {
   if (s->leave_at == SESSION_NEVER || s->phase != SESSION_OPEN || s->peer_closed) return false;
-  return s->handle || s->settings.music || (!s->settings.single_use && (keeps_history(s) || !s->turns.ended));
+  return s->handle || s->settings.music || may_begin_anew(s) || (!s->settings.single_use && !s->turns.ended);
 }
 
 /* Without a pause before the next dial, it can be made while this connection still serves. */

@@ -135,6 +135,7 @@ typedef struct sim {
   bool restarted, overflowed, history_full;
   uint64_t attempt_at, opened_at, phase_since, trouble_since;
   unsigned row;               /* dials without a stable connection between */
+  unsigned grounds;           /* closes since a turn was complete that may be the handle's fault */
   bool renewed, refused_401;  /* since the last open; the last failure */
   int standby_of;             /* the connection beside which a standby was dialed last */
   session_phase phase;

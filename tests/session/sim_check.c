@@ -131,6 +131,8 @@ void sim_check_ledger(sim *w, bool ended) {
   }
   if (ended && w->calm && !w->closing && w->now > w->calm_at + 120000 && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use)
     SIM_MUST(w, !strstr(w->mind.end.message, "(recovery."), "goes on when it can", "%s", w->mind.end.message);
+  if (ended && (w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME || w->settings.single_use) && strstr(w->mind.end.message, "The resumption handle"))
+    SIM_MUST(w, w->grounds >= 2, "goes on when it can", "internal errors ended it: %s", w->mind.end.message);
   SIM_MUST(w, missing <= told, "every loss reported", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);
   bool exact = !ended && !w->restarted && !w->overflowed && (w->index == SIM_INDEX_RIGHT || w->index == SIM_INDEX_LAGS);
   if (exact) SIM_MUST(w, missing == told, "no false loss", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);

@@ -258,6 +258,7 @@ static session_step hear(sim *w, const sim_event *e) {
   case SIM_SAYS_GENERATED: content.generation_complete = (genai_opt_bool){true, true}; break;
   case SIM_SAYS_COMPLETE:
     content.turn_complete = (genai_opt_bool){true, true};
+    w->grounds = 0;
     for (int i = 0; i < w->message_count; i++)
       if (w->messages[i].on_wire) sim_put(&w->answered, i);
     break;
@@ -317,6 +318,7 @@ static void peer_close(sim *w, const sim_event *e) {
                                   "Deadline expired before operation could complete."};
   const char *reason = reasons[e->b];
   sim_tell(w, "close %d \"%s\" on %d", e->a, reason, e->connection);
+  w->grounds += e->a != 1011;
   session_peer_close(&w->mind, e->a, reason, strlen(reason));
 }
 

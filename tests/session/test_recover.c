@@ -296,6 +296,48 @@ static void a_poisoned_handle_is_dropped(void **state) {
   mind_end(&t);
 }
 
+/* "Internal error" may be everybody's trouble: with nothing else to go on from, the attempts or the budget end it. */
+static void internal_errors_do_not_end_a_session(void **state) {
+  (void)state;
+  for (int used = 0; used < 2; used++) { /* a used token may begin nothing either */
+    mind_test t;
+    session_settings s = with(used ? GENAI_LIVE_RECONNECT_RESUME_OR_FRESH : GENAI_LIVE_RECONNECT_RESUME);
+    s.single_use = used;
+    s.attempts_max = 8;
+    s.stable = 300; /* that does not make them count as stable */
+    mind_begin(&t, &s);
+    mind_open(&t);
+    mind_handle(&t, "h1");
+    mind_closed(&t, 1011, "Internal error encountered.");
+    for (int i = 1; i <= 8; i++) {
+      mind_dials(&t);
+      mind_open_with(&t, "h1");
+      t.now += 500;
+      mind_closed(&t, 1011, "Internal error encountered.");
+      assert_int_equal(t.step.ended, i == 8);
+    }
+    mind_ended(&t, GENAI_ERROR_REFUSED, "recovery.attempts_max");
+    assert_non_null(strstr(t.s.end.message, "What was tried before: (0) example.com")); /* each step */
+    mind_end(&t);
+  }
+}
+
+/* Other reasons point at the handle. */
+static void a_handle_that_kills_ends_a_session(void **state) {
+  (void)state;
+  mind_test t;
+  open_with(&t, GENAI_LIVE_RECONNECT_RESUME);
+  mind_handle(&t, "h1");
+  mind_lose(&t);
+  for (int i = 0; i < 2; i++) {
+    mind_dials(&t);
+    mind_open_with(&t, "h1");
+    mind_closed(&t, 1007, "Request contains an invalid argument.");
+  }
+  mind_ended(&t, GENAI_ERROR_REFUSED, "The resumption handle does not work any more.");
+  mind_end(&t);
+}
+
 static void a_turn_redeems_the_handle(void **state) {
   (void)state;
   mind_test t;
@@ -787,6 +829,8 @@ int main(void) {
       cmocka_unit_test(a_refused_handle_is_dropped),
       cmocka_unit_test(without_fresh_it_ends),
       cmocka_unit_test(a_poisoned_handle_is_dropped),
+      cmocka_unit_test(internal_errors_do_not_end_a_session),
+      cmocka_unit_test(a_handle_that_kills_ends_a_session),
       cmocka_unit_test(a_turn_redeems_the_handle),
       cmocka_unit_test(a_used_token_begins_nothing),
       cmocka_unit_test(history_is_announced_where_it_must_be),
