@@ -27,11 +27,14 @@ static uint64_t next_random(session_mind *s) {
   return s->random * 0x2545F4914F6CDD1Du;
 }
 
-/* From half of the full pause to all of it. The first dial after a stable connection needs none. */
+/* From half of the full pause to all of it. The first dial after a stable connection needs none, nor does one after a goAway: a
+ * service may announce the end soon after the beginning, and nobody is to hear of it; but not again and again. */
 static uint64_t pause_before(session_mind *s, bool long_one) {
   uint64_t most = s->settings.delay_max < PAUSE_MAX ? s->settings.delay_max : PAUSE_MAX;
   uint64_t full = long_one ? most : s->settings.delay;
-  if (!s->attempt && !long_one) return 0;
+  bool hurries = s->attempt && !long_one && s->leave_at != SESSION_NEVER && !s->hurried;
+  s->hurried |= hurries;
+  if ((!s->attempt && !long_one) || hurries) return 0;
   for (unsigned i = 1; i < s->attempt && full < most; i++) full *= 2;
   if (full > most) full = most;
   return full / 2 + next_random(s) % (full / 2 + 1);
@@ -44,6 +47,7 @@ static bool stable(const session_mind *s, uint64_t now) {
 
 static void forget_trouble(session_mind *s) {
   s->attempt = 0;
+  s->hurried = false;
   s->troubled_at = SESSION_NEVER;
   buf_clear(&s->trail);
 }
@@ -243,14 +247,14 @@ static bool may_leave(const session_mind *s) {
 }
 
 /* Without a pause before the next dial, it can be made while this connection still serves. */
-static bool direct(const session_mind *s, uint64_t now) { return !s->attempt || stable(s, now); }
+static bool direct(const session_mind *s, uint64_t now) { return !s->attempt || !s->hurried || stable(s, now); }
 
 uint64_t session_leaving_tick(const session_mind *s) {
   if (!may_leave(s)) return SESSION_NEVER;
   if (s->standby != SESSION_STANDBY_NONE || s->standby_failed) return s->leave_at;
   /* When the standby may be dialed: never sooner than a dial without a pause is allowed. */
   uint64_t soon = s->leave_at > STANDBY_LEAD ? s->leave_at - STANDBY_LEAD : 0;
-  uint64_t calm = s->attempt ? session_later(s->opened_at, s->settings.stable) : 0;
+  uint64_t calm = s->attempt && s->hurried ? session_later(s->opened_at, s->settings.stable) : 0;
   uint64_t at = soon > calm ? soon : calm;
   return at < s->leave_at ? at : s->leave_at;
 }

@@ -177,8 +177,8 @@ void sim_step(sim *w, session_step step) {
     SIM_MUST(w, !step.upgrade || w->standby >= 0, "steps", "an upgrade of nothing");
     SIM_MUST(w, !step.dial || w->standby < 0, "steps", "a dial beside the standby");
     w->paused = false;
-    w->leave_by = SESSION_NEVER;
     sim_check_attempt(w);
+    w->leave_by = SESSION_NEVER;
   }
   if (step.upgrade && w->standby >= 0) {
     w->current = w->standby;
@@ -244,6 +244,7 @@ static session_step hear(sim *w, const sim_event *e) {
     call = (genai_function_call){.id = ids[0], .name = "f"};
     m.tool_call = &calls;
     w->open_calls |= (uint64_t)1 << e->b;
+    w->calls_cancelled &= ~((uint64_t)1 << e->b);
     break;
   case SIM_SAYS_CANCEL:
     for (int c = 0; c < SIM_CALLS; c++) {
@@ -252,6 +253,7 @@ static session_step hear(sim *w, const sim_event *e) {
       id_list[cancelled.ids.count++] = ids[c];
     }
     m.tool_call_cancellation = &cancelled;
+    w->calls_cancelled |= e->c;
     if (sim_chance(w, 80)) w->open_calls &= ~e->c;
     break;
   case SIM_SAYS_INTERRUPTED: content.interrupted = (genai_opt_bool){true, true}; break;

@@ -689,11 +689,52 @@ static void a_storm_of_them_is_slowed(void **state) {
     mind_away(&t, "0s");
     assert_true(t.step.leave);
     mind_closed(&t, 1000, "");
-    if (i) assert_int_equal(t.s.phase, SESSION_WAITING);
+    if (i > 1) assert_int_equal(t.s.phase, SESSION_WAITING);
     mind_dials(&t);
     mind_open_with(&t, "h1"); /* and the handle is not blamed */
   }
   mind_end(&t);
+}
+
+/* One goAway soon after the beginning is followed as any other, whatever was tried before; the next one obeys the pauses. */
+static void one_that_comes_early_makes_no_gap(void **state) {
+  (void)state;
+  for (int attempts = 1; attempts < 4; attempts += 2) {
+    mind_test t;
+    open_idle(&t);
+    mind_lose(&t);
+    for (int i = 1; i < attempts; i++) {
+      mind_fail(&t, GENAI_ERROR_CONNECT, 0);
+      mind_dials(&t);
+    }
+    mind_open_with(&t, "h1");
+    mind_handle(&t, "h2");
+    uint64_t from = t.now;
+    mind_away(&t, "3s");
+    assert_true(t.step.dial_standby);
+    assert_true(session_standby_ready(&t.s, t.now).leave);
+    mind_closed(&t, 1000, "");
+    assert_true(t.step.upgrade);
+    mind_open_with(&t, "h2");
+    mind_handle(&t, "h3");
+    assert_int_equal(t.now, from);
+    mind_away(&t, "3s");
+    assert_false(t.step.dial_standby);
+    mind_wait(&t);
+    assert_true(t.step.leave); /* in time all the same */
+    assert_int_equal(t.now, from + 1500);
+    mind_closed(&t, 1000, "");
+    assert_int_equal(t.s.phase, SESSION_WAITING);
+    mind_dials(&t);
+    mind_open_with(&t, "h3");
+    t.now += 5000; /* stable: as at first */
+    mind_lose(&t);
+    mind_open_with(&t, "h3");
+    mind_handle(&t, "h4");
+    mind_away(&t, "3s");
+    assert_true(t.step.dial_standby);
+    mind_end(&t);
+  }
 }
 
 static void stays_without_anything_to_go_on_from(void **state) {
@@ -850,6 +891,7 @@ int main(void) {
       cmocka_unit_test(leaves_at_once_when_there_is_no_time),
       cmocka_unit_test(a_standby_may_fail_or_be_late),
       cmocka_unit_test(a_storm_of_them_is_slowed),
+      cmocka_unit_test(one_that_comes_early_makes_no_gap),
       cmocka_unit_test(stays_without_anything_to_go_on_from),
       cmocka_unit_test(never_closed_is_fine),
       cmocka_unit_test(lost_calls_are_told_and_their_answers_dropped),
