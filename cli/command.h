@@ -46,7 +46,7 @@ typedef struct settings {
   /* emulate */
   int64_t port, seed;
   bool allow_remote, plain, no_speech;
-  const char *host, *ca_out, *answers, *replay, *transcript;
+  const char *host, *ca_out, *cert, *answers, *replay, *transcript;
   bool oauth, index_from_zero;
   int64_t handle_life_ms, chaos_seed, chaos_every_ms;
   const char *state, *scenario, *chaos_only, *ledger;
