@@ -123,7 +123,7 @@ typedef struct sim {
   int call_count;
   bool paused, calm, closing, closed_by_app;
   bool nameless;              /* calls have no ids: names tell them apart */
-  bool first_refused;         /* what it was given is too old */
+  bool first_refused, forgot; /* which is too old; a dial without it followed */
   bool handed;                /* the session begins with the handle of an earlier one */
   uint64_t unpause_at, calm_at, horizon, close_at;
 

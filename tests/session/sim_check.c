@@ -6,7 +6,8 @@
 
 /* ---- the rate of dials ----
  * A row is what happens between two stable connections (open for `stable` or longer). Its first attempt may follow at once, as may one
- * whose credential was refused (once between two opens) and one after a goAway (once in a row); the n-th, n > 1, comes no sooner than
+ * whose credential was refused (once between two opens), one after a goAway (once in a row), and one without the handle that was given
+ * and refused (once); the n-th, n > 1, comes no sooner than
  *   min(delay * 2^(n-2), delay_max) / 2
  * after the one before; a row has at most attempts_max attempts, and its last begins at most `budget` after its first loss. A standby
  * is dialed at most once beside each connection, and only where an attempt without a pause would be allowed. */
@@ -40,6 +41,7 @@ void sim_check_attempt(sim *w) {
   bool announced = w->leave_by != SESSION_NEVER && !w->waited && w->row;
   if (renewal && gap < least / 2) w->renewed = true;
   else if (announced && !w->hurried) w->hurried = true;
+  else if (w->first_refused && !w->forgot) w->forgot = true;
   else if (w->row) SIM_MUST(w, gap >= least / 2, "dial rate", "attempt %u came %llu ms after the last", w->row + 1, (unsigned long long)gap);
   SIM_MUST(w, w->row < w->settings.attempts_max + 1, "dial rate", "%u attempts in a row", w->row);
   if (w->trouble_since != SESSION_NEVER && !renewal)

@@ -147,11 +147,11 @@ static void update(sim *w, int i, bool resumable) {
 static void set_up(sim *w, int i, int handle) {
   sim_connection *k = at(w, i);
   const sim_handle *h = handle >= 0 && handle < w->handle_count ? &w->handles[handle] : NULL;
-  if (i == 1 && w->first_refused)
-    SIM_MUST(w, handle < 0 && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use, "handles",
+  if (w->first_refused)
+    SIM_MUST(w, handle && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use, "handles",
              "one that was refused is not given up");
   if (handle >= 0 && (!h || h->expires < w->now)) {
-    w->first_refused |= !i;
+    w->first_refused |= !handle && !w->mind.was_open;
     bye(w, i, sim_chance(w, 50) ? 1007 : 1008, 1);
     return;
   }
