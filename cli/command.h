@@ -34,7 +34,7 @@ typedef struct settings {
   const char *reconnect, *resume;
   const char *key_file, *credentials_file, *access_token_file, *base_url, *api_version, *ca, *proxy, *no_proxy, *models;
   text_list headers;
-  int64_t timeout_ms;
+  int64_t timeout_ms, keepalive_ms, keepalive_timeout_ms;
   bool emulator;
   /* talk and chat */
   const char *in, *out, *out_format, *audio_out;
