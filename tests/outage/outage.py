@@ -150,6 +150,8 @@ def transcript(events):
     for e in events:
         if e["event"] == "answerAgain":
             heard, said = "", ""
+        elif e["event"] == "inputAgain":
+            heard = ""  # the emulator tells it whole
         elif e["event"] == "inputTranscription":
             heard += e["text"]
         elif e["event"] in ("outputTranscription", "text"):
