@@ -251,6 +251,7 @@ static session_step hear(sim *w, const sim_event *e) {
     m.tool_call = &calls;
     w->open_calls |= (uint64_t)1 << e->b;
     w->calls_cancelled &= ~((uint64_t)1 << e->b);
+    for (int i = 0; i < w->message_count; i++) w->messages[i].calls &= ~((uint64_t)1 << e->b); /* asked anew, to be answered anew */
     break;
   case SIM_SAYS_CANCEL:
     for (int c = 0; c < SIM_CALLS; c++) {
