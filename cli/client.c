@@ -56,7 +56,7 @@ static genai_status use_emulator(local_service *local, const settings *s, bool f
   if (s->base_url != NULL || s->ca != NULL)
     return error_set(error, GENAI_ERROR_ARGUMENT,
                      "--emulator has its own address and certificate: leave out --base-url and --ca.");
-  genai_status status = local_service_start(local, fast, s->verbose, error);
+  genai_status status = local->url[0] != '\0' ? GENAI_OK : local_service_start(local, fast, s->verbose, error);
   options->base_url = local->url;
   options->ca_file = local->ca_file;
   if (options->credentials_file == NULL && options->access_token == NULL) options->api_key = "emulator";
