@@ -29,11 +29,11 @@ static void forget(session_calls *calls, session_call *call) {
 }
 
 /* Without memory the call is only counted. */
-static bool track(session_calls *calls, const char *id) {
+static bool track(session_calls *calls, const char *id, uint64_t serial) {
   if (!id || calls->count == SESSION_CALLS_MAX) return false;
   if (!calls->items) calls->items = mem_alloc(SESSION_CALLS_MAX * sizeof *calls->items);
   char *copy = calls->items ? mem_strdup(id) : NULL;
-  if (copy) calls->items[calls->count++] = (session_call){.id = copy};
+  if (copy) calls->items[calls->count++] = (session_call){.id = copy, .made = serial};
   return copy;
 }
 
@@ -47,13 +47,13 @@ static bool told_again(session_calls *calls, const char *id) {
   return call || find(calls, id, false);
 }
 
-void session_calls_made(session_calls *calls, const genai_function_call_list *made) {
+void session_calls_made(session_calls *calls, const genai_function_call_list *made, uint64_t serial) {
   for (size_t i = 0; i < made->count; i++) {
     const genai_function_call *call = made->items[i];
     const char *id = call->id ? call->id : call->name;
     if (call->will_continue.value || (call->id && told_again(calls, id))) continue; /* or a piece of one that is still being made */
     calls->open++;
-    if (track(calls, id)) continue;
+    if (track(calls, id, serial)) continue;
     calls->untracked++;
     calls->all_known = false;
   }
@@ -83,7 +83,8 @@ static const genai_live_client_tool_response *read(arena *a, const payload *mess
 
 static const char *id_of(const genai_function_response *response) { return response->id ? response->id : response->name; }
 
-void session_calls_answered(session_calls *calls, const payload *answer, uint64_t serial) {
+bool session_calls_answered(session_calls *calls, const payload *answer, uint64_t serial) {
+  bool asks = false;
   arena a;
   arena_init(&a, ANSWER_MAX);
   const genai_live_client_tool_response *read_back = read(&a, answer);
@@ -92,6 +93,7 @@ void session_calls_answered(session_calls *calls, const payload *answer, uint64_
     const char *id = id_of(response);
     if (response->will_continue.value) continue;
     session_call *call = find(calls, id, false);
+    asks |= call && response->scheduling != GENAI_FUNCTION_RESPONSE_SCHEDULING_SILENT;
     settle(calls, call, id);
     if (!call) call = find(calls, id, true);
     if (!call) continue;
@@ -99,12 +101,14 @@ void session_calls_answered(session_calls *calls, const payload *answer, uint64_
     call->serial = serial;
   }
   arena_deinit(&a);
+  return asks;
 }
 
 void session_calls_kept(session_calls *calls, uint64_t serial) {
   for (size_t i = calls->count; i-- > 0;) {
-    calls->items[i].kept = true;
-    if (calls->items[i].answered && calls->items[i].serial <= serial) forget(calls, &calls->items[i]);
+    session_call *call = &calls->items[i];
+    call->kept |= call->made <= serial;
+    if (call->kept && call->answered && call->serial <= serial) forget(calls, call);
   }
 }
 

@@ -13,6 +13,7 @@ typedef struct session_call {
   char *id;        /* or its name, where the service gives no ids (Vertex) */
   bool answered;   /* or cancelled; kept on for the sake of its answer, which may have to be sent again or come late */
   bool kept;       /* part of the kept state */
+  uint64_t made;   /* the last message to the service before it came */
   uint64_t serial; /* of the answer, 0 for a cancellation; UINT64_MAX when it is to be sent again */
 } session_call;
 
@@ -28,11 +29,15 @@ typedef struct session_calls {
 } session_calls;
 
 void session_calls_deinit(session_calls *calls);
-void session_calls_made(session_calls *calls, const genai_function_call_list *made);
+/* Behind the message to the service with this serial. */
+void session_calls_made(session_calls *calls, const genai_function_call_list *made, uint64_t serial);
 void session_calls_cancelled(session_calls *calls, const genai_string_list *ids);
-/* The application's toolResponse goes out with this serial, for the first time or again. */
-void session_calls_answered(session_calls *calls, const payload *answer, uint64_t serial);
-/* The kept state now holds every call made so far, and every answer up to this serial. */
+/* The application's toolResponse goes out with this serial, for the first time or again. Whether it answers a call that
+ * was open and, not being SILENT, asks the model to go on. */
+bool session_calls_answered(session_calls *calls, const payload *answer, uint64_t serial);
+/* The kept state now holds every message to the service up to this serial, so that it was made when all of them were taken in. A call
+ * that came when more had been sent may be younger than it: an answer that the service cannot place ends a session, so that such
+ * a call counts as unknown to it. A cancellation counts as known. */
 void session_calls_kept(session_calls *calls, uint64_t serial);
 /* The service goes on from the kept state, or with `all` from nothing: the others are gone. */
 void session_calls_lose(session_calls *calls, bool all);

@@ -8,7 +8,7 @@
 
 #include "session/session.h"
 
-enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048 };
+enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048, SIM_LAG_MAX = 8 };
 
 /* A set of messages of the application. */
 typedef struct sim_set { uint64_t words[SIM_MESSAGES / 64]; } sim_set;
@@ -66,6 +66,7 @@ typedef struct sim_connection {
   bool seeded;
   short consumed_ids[2 * SIM_MESSAGES + 2];
   unsigned consumed;
+  uint64_t calls_before[SIM_LAG_MAX], cancelled_before[SIM_LAG_MAX]; /* a ring: as each of these was taken in */
   bool answering, in_call;
   unsigned turn;              /* counts, so that a cut turn stops */
   int pieces;
@@ -130,10 +131,12 @@ typedef struct sim {
   sim_set answered;           /* were on a wire when a turn of the model was complete */
   uint64_t lost, leave_by;    /* leave_by: of the goAway that the client has heard */
   bool pair_seen;
-  uint64_t calls_gone;        /* that the application was told of */
+  uint64_t calls_gone, calls_cancelled; /* that the application was told of */
   bool restarted, overflowed, history_full;
   uint64_t attempt_at, opened_at, phase_since, trouble_since;
   unsigned row;               /* dials without a stable connection between */
+  unsigned grounds;           /* closes since a turn was complete that may be the handle's fault */
+  bool hurried, waited;       /* in this row an attempt came at once after a goAway; there was a pause since the last attempt */
   bool renewed, refused_401;  /* since the last open; the last failure */
   int standby_of;             /* the connection beside which a standby was dialed last */
   session_phase phase;

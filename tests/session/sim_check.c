@@ -6,7 +6,7 @@
 
 /* ---- the rate of dials ----
  * A row is what happens between two stable connections (open for `stable` or longer). Its first attempt may follow at once, as may one
- * whose credential was refused (once between two opens); the n-th, n > 1, comes no sooner than
+ * whose credential was refused (once between two opens) and one after a goAway (once in a row); the n-th, n > 1, comes no sooner than
  *   min(delay * 2^(n-2), delay_max) / 2
  * after the one before; a row has at most attempts_max attempts, and its last begins at most `budget` after its first loss. A standby
  * is dialed at most once beside each connection, and only where an attempt without a pause would be allowed. */
@@ -20,8 +20,12 @@ void sim_check_phase(sim *w) {
   if (was == is && !(is == SESSION_CONNECTING && w->current < 0)) return;
   if (left(was, is) && is != SESSION_CLOSING) {
     bool stable = w->now - w->opened_at >= w->settings.stable;
-    if (stable) w->row = 0;
+    if (stable) w->row = 0, w->hurried = false;
     if (stable || w->trouble_since == SESSION_NEVER) w->trouble_since = w->now;
+  }
+  if (is == SESSION_WAITING) {
+    SIM_MUST(w, was != SESSION_LEAVING || w->mind.hurried, "no gap", "a pause after the first goAway");
+    w->waited = true;
   }
   w->phase = is;
   w->phase_since = w->now;
@@ -33,11 +37,14 @@ void sim_check_attempt(sim *w) {
   for (unsigned i = 1; i < w->row && least < w->settings.delay_max; i++) least *= 2;
   if (least > w->settings.delay_max) least = w->settings.delay_max;
   uint64_t gap = w->now - w->attempt_at;
+  bool announced = w->leave_by != SESSION_NEVER && !w->waited && w->row;
   if (renewal && gap < least / 2) w->renewed = true;
+  else if (announced && !w->hurried) w->hurried = true;
   else if (w->row) SIM_MUST(w, gap >= least / 2, "dial rate", "attempt %u came %llu ms after the last", w->row + 1, (unsigned long long)gap);
   SIM_MUST(w, w->row < w->settings.attempts_max + 1, "dial rate", "%u attempts in a row", w->row);
   if (w->trouble_since != SESSION_NEVER && !renewal)
     SIM_MUST(w, w->now - w->trouble_since <= w->settings.budget, "dial rate", "an attempt after the budget");
+  w->waited = w->refused_401 = false;
   w->row++;
   w->attempt_at = w->phase_since = w->now;
 }
@@ -45,7 +52,7 @@ void sim_check_attempt(sim *w) {
 void sim_check_standby(sim *w) {
   bool stable = w->now - w->opened_at >= w->settings.stable;
   SIM_MUST(w, w->standby_of != w->current, "dial rate", "a second standby beside connection %d", w->current);
-  SIM_MUST(w, stable || !w->row, "dial rate", "a standby beside a connection that is not stable");
+  SIM_MUST(w, stable || !w->row || !w->hurried, "dial rate", "a standby beside a connection that is not stable");
   w->standby_of = w->current;
 }
 
@@ -113,7 +120,7 @@ void sim_check_ledger(sim *w, bool ended) {
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
-    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_gone)) continue; /* its calls are gone: told */
+    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_gone & ~w->calls_cancelled & ~w->open_calls)) continue; /* its calls are gone, cancelled or asked again: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
     if ((w->restarted || w->mind.afresh) && past && !text) continue; /* gone with the old session: told as DEGRADED */
     if (ended && ((m->kind == SIM_CONTEXT && m->on_wire) || sim_has(&w->seed_told, i))) continue; /* told again, but nobody heard it */
@@ -131,6 +138,8 @@ void sim_check_ledger(sim *w, bool ended) {
   }
   if (ended && w->calm && !w->closing && w->now > w->calm_at + 120000 && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use)
     SIM_MUST(w, !strstr(w->mind.end.message, "(recovery."), "goes on when it can", "%s", w->mind.end.message);
+  if (ended && (w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME || w->settings.single_use) && strstr(w->mind.end.message, "The resumption handle"))
+    SIM_MUST(w, w->grounds >= 2, "goes on when it can", "internal errors ended it: %s", w->mind.end.message);
   SIM_MUST(w, missing <= told, "every loss reported", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);
   bool exact = !ended && !w->restarted && !w->overflowed && (w->index == SIM_INDEX_RIGHT || w->index == SIM_INDEX_LAGS);
   if (exact) SIM_MUST(w, missing == told, "no false loss", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);

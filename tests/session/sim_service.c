@@ -128,6 +128,8 @@ static void update(sim *w, int i, bool resumable) {
       int id = k->consumed_ids[count - 1];
       if (id >= 0) h->state.got.words[id / 64] &= ~((uint64_t)1 << (id % 64));
       if (id >= 0 && w->messages[id].kind == SIM_TOOL) h->state.answered &= ~w->messages[id].calls;
+      h->state.calls = k->calls_before[(count - 1) % SIM_LAG_MAX];
+      h->state.cancelled = k->cancelled_before[(count - 1) % SIM_LAG_MAX];
     }
     index = (int64_t)count + (int64_t)w->settings.first_index - 1;
     if (w->index == SIM_INDEX_JUMPS && sim_chance(w, 30)) index += (int64_t)sim_random(w, 5);
@@ -224,6 +226,8 @@ static void go_on_talking(sim *w, int i) {
 
 static void consume(sim *w, int i, int id, uint64_t calls) {
   sim_connection *k = at(w, i);
+  k->calls_before[k->consumed % SIM_LAG_MAX] = k->state.calls;
+  k->cancelled_before[k->consumed % SIM_LAG_MAX] = k->state.cancelled;
   if (k->consumed < sizeof k->consumed_ids / sizeof *k->consumed_ids) k->consumed_ids[k->consumed++] = (short)id;
   if (id < 0) {
     sim_join(&k->state.got, &k->seed);

@@ -177,8 +177,8 @@ void sim_step(sim *w, session_step step) {
     SIM_MUST(w, !step.upgrade || w->standby >= 0, "steps", "an upgrade of nothing");
     SIM_MUST(w, !step.dial || w->standby < 0, "steps", "a dial beside the standby");
     w->paused = false;
-    w->leave_by = SESSION_NEVER;
     sim_check_attempt(w);
+    w->leave_by = SESSION_NEVER;
   }
   if (step.upgrade && w->standby >= 0) {
     w->current = w->standby;
@@ -244,6 +244,7 @@ static session_step hear(sim *w, const sim_event *e) {
     call = (genai_function_call){.id = ids[0], .name = "f"};
     m.tool_call = &calls;
     w->open_calls |= (uint64_t)1 << e->b;
+    w->calls_cancelled &= ~((uint64_t)1 << e->b);
     break;
   case SIM_SAYS_CANCEL:
     for (int c = 0; c < SIM_CALLS; c++) {
@@ -252,12 +253,14 @@ static session_step hear(sim *w, const sim_event *e) {
       id_list[cancelled.ids.count++] = ids[c];
     }
     m.tool_call_cancellation = &cancelled;
+    w->calls_cancelled |= e->c;
     if (sim_chance(w, 80)) w->open_calls &= ~e->c;
     break;
   case SIM_SAYS_INTERRUPTED: content.interrupted = (genai_opt_bool){true, true}; break;
   case SIM_SAYS_GENERATED: content.generation_complete = (genai_opt_bool){true, true}; break;
   case SIM_SAYS_COMPLETE:
     content.turn_complete = (genai_opt_bool){true, true};
+    w->grounds = 0;
     for (int i = 0; i < w->message_count; i++)
       if (w->messages[i].on_wire) sim_put(&w->answered, i);
     break;
@@ -317,6 +320,7 @@ static void peer_close(sim *w, const sim_event *e) {
                                   "Deadline expired before operation could complete."};
   const char *reason = reasons[e->b];
   sim_tell(w, "close %d \"%s\" on %d", e->a, reason, e->connection);
+  w->grounds += e->a != 1011;
   session_peer_close(&w->mind, e->a, reason, strlen(reason));
 }
 

@@ -1,11 +1,13 @@
 /* Which calls are open, and which no service knows any more. */
 #include "mind.h"
 
-static void made(session_calls *calls, const char *id, const char *name) {
+static void made_behind(session_calls *calls, const char *id, const char *name, uint64_t serial) {
   const genai_function_call call = {.id = id, .name = name};
   const genai_function_call *items[] = {&call};
-  session_calls_made(calls, &(genai_function_call_list){items, 1});
+  session_calls_made(calls, &(genai_function_call_list){items, 1}, serial);
 }
+
+static void made(session_calls *calls, const char *id, const char *name) { made_behind(calls, id, name, 0); }
 
 static void cancelled(session_calls *calls, const char *id) { session_calls_cancelled(calls, &(genai_string_list){&id, 1}); }
 
@@ -108,6 +110,26 @@ static void calls_of_a_lost_state_are_gone(void **state) {
   session_calls_deinit(&calls);
 }
 
+/* With an index that lags a handle may come after a call whose cause its state does not hold. */
+static void a_state_before_the_call_does_not_know_it(void **state) {
+  (void)state;
+  session_calls calls = {0};
+  made_behind(&calls, "old", "f", 3);
+  made_behind(&calls, "new", "f", 5);
+  made_behind(&calls, "cancelled", "f", 5);
+  cancelled(&calls, "cancelled");
+  session_calls_kept(&calls, 4);
+  session_calls_lose(&calls, false);
+  assert_false(moot(&calls, "old"));
+  assert_true(moot(&calls, "new") && moot(&calls, "cancelled"));
+  made_behind(&calls, "new", "f", 6); /* asked once more */
+  session_calls_kept(&calls, 6);
+  session_calls_kept(&calls, 6);
+  session_calls_lose(&calls, false);
+  assert_false(moot(&calls, "new") || moot(&calls, "old"));
+  session_calls_deinit(&calls);
+}
+
 static void answers_lose_what_is_gone(void **state) {
   (void)state;
   session_calls calls = {0};
@@ -161,6 +183,7 @@ int main(void) {
       cmocka_unit_test(forgets_what_the_state_has),
       cmocka_unit_test(is_bounded),
       cmocka_unit_test(calls_of_a_lost_state_are_gone),
+      cmocka_unit_test(a_state_before_the_call_does_not_know_it),
       cmocka_unit_test(answers_lose_what_is_gone),
       cmocka_unit_test(a_name_that_is_gone_may_be_called_again),
       cmocka_unit_test(remembers_the_last_that_are_gone),
