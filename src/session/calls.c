@@ -37,21 +37,31 @@ static bool track(session_calls *calls, const char *id, uint64_t serial) {
   return copy;
 }
 
-/* A resumed session may tell its open calls once more: what was answered is on its way; what was cancelled is open again. */
-static bool told_again(session_calls *calls, const char *id) {
-  session_call *call = find(calls, id, true);
+static session_call *find_restored(session_calls *calls, const char *name) {
+  for (size_t i = 0; name && i < calls->count; i++)
+    if (calls->items[i].restored && !strcmp(calls->items[i].id, name)) return &calls->items[i];
+  return NULL;
+}
+
+/* A resumed session may tell its open calls once more: what was answered is on its way; what was cancelled is open again. A name
+ * counts for each call that was restored once: then it is another call. */
+static bool told_again(session_calls *calls, const char *id, bool is_name) {
+  session_call *restored = is_name ? find_restored(calls, id) : NULL;
+  if (is_name && !restored) return false;
+  if (restored) restored->restored = false;
+  session_call *call = restored ? (restored->answered ? restored : NULL) : find(calls, id, true);
   if (call && !call->serial) {
     call->answered = false;
     calls->open++;
   }
-  return call || find(calls, id, false);
+  return restored || call || find(calls, id, false);
 }
 
 void session_calls_made(session_calls *calls, const genai_function_call_list *made, uint64_t serial) {
   for (size_t i = 0; i < made->count; i++) {
     const genai_function_call *call = made->items[i];
     const char *id = call->id ? call->id : call->name;
-    if (call->will_continue.value || (call->id && told_again(calls, id))) continue; /* or a piece of one that is still being made */
+    if (call->will_continue.value || told_again(calls, id, !call->id)) continue; /* or a piece of one that is still being made */
     calls->open++;
     if (track(calls, id, serial)) continue;
     calls->untracked++;
@@ -131,8 +141,10 @@ void session_calls_lose(session_calls *calls, bool all) {
       calls->open -= !call->answered;
       *call = calls->items[--calls->count];
     }
-  for (size_t i = 0; i < calls->count; i++)
+  for (size_t i = 0; i < calls->count; i++) {
+    calls->items[i].restored = true;
     if (calls->items[i].serial) calls->items[i].serial = UINT64_MAX;
+  }
   if (!all) return;
   calls->open = calls->untracked = 0;
   calls->all_known = true;

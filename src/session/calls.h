@@ -13,6 +13,7 @@ typedef struct session_call {
   char *id;        /* or its name, where the service gives no ids (Vertex) */
   bool answered;   /* or cancelled; kept on for the sake of its answer, which may have to be sent again or come late */
   bool kept;       /* part of the kept state */
+  bool restored;   /* by this connection, which may tell it once more */
   uint64_t made;   /* the last message to the service before it came */
   uint64_t serial; /* of the answer, 0 for a cancellation; UINT64_MAX when it is to be sent again */
 } session_call;

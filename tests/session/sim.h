@@ -25,12 +25,18 @@ static inline sim_set sim_without(sim_set set, const sim_set *less) {
 }
 unsigned sim_size(const sim_set *set);
 
-typedef enum sim_class { SIM_TEXT, SIM_MEDIA, SIM_MARK, SIM_TOOL, SIM_CONTEXT, SIM_CLASSES } sim_class;
+typedef enum sim_class {
+  SIM_TEXT, SIM_MEDIA, SIM_MARK, SIM_TOOL, SIM_CONTEXT,
+  SIM_PROMPTS, SIM_CONFIG, SIM_CONTROL, /* of a music session */
+  SIM_CLASSES
+} sim_class;
 
 typedef struct sim_message {
   sim_class kind;
   uint64_t calls;  /* of a tool answer */
   bool on_wire;
+  bool reset;      /* a playback control that is done with once it is heard */
+  bool heard;
 } sim_message;
 
 /* What the service knows of a conversation. */
@@ -62,6 +68,7 @@ typedef struct sim_connection {
   bool set_up, over;          /* over: it regards the connection as ended */
   bool transparent, poisoned;
   sim_state state;
+  int music[3];               /* its prompts, config and playback: a message, or -1 */
   sim_set seed;               /* messages that the recent turns tell */
   bool seeded;
   short consumed_ids[2 * SIM_MESSAGES + 2];
@@ -115,6 +122,9 @@ typedef struct sim {
   uint64_t open_calls;        /* as the application sees them */
   int call_count;
   bool paused, calm, closing, closed_by_app;
+  bool nameless;              /* calls have no ids: names tell them apart */
+  bool first_refused, forgot; /* which is too old; a dial without it followed */
+  bool handed;                /* the session begins with the handle of an earlier one */
   uint64_t unpause_at, calm_at, horizon, close_at;
 
   sim_handle handles[SIM_HANDLES];
@@ -180,5 +190,6 @@ void sim_check_update(sim *w, const sim_event *e, const char *before);
 void sim_check_always(sim *w);
 void sim_check_ledger(sim *w, bool ended);
 void sim_check_event(sim *w, const session_event *event);
+void sim_check_music(sim *w);
 
 #endif

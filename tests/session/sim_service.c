@@ -40,6 +40,7 @@ void sim_dial(sim *w, bool standby) {
   *k = (sim_connection){.latency = 5 + sim_random(w, 60), .up_until = UINT64_MAX, .down_until = UINT64_MAX, .standby = standby};
   k->window = 1 + (unsigned)sim_random(w, 16);
   for (int c = 0; c < SIM_CLASSES; c++) k->last[c] = -1;
+  for (int c = 0; c < 3; c++) k->music[c] = -1;
   if (standby) w->standby = i;
   else w->current = i;
   bool fails = !w->calm && sim_chance(w, w->refuse_rate);
@@ -146,7 +147,11 @@ static void update(sim *w, int i, bool resumable) {
 static void set_up(sim *w, int i, int handle) {
   sim_connection *k = at(w, i);
   const sim_handle *h = handle >= 0 && handle < w->handle_count ? &w->handles[handle] : NULL;
+  if (w->first_refused)
+    SIM_MUST(w, handle && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use, "handles",
+             "one that was refused is not given up");
   if (handle >= 0 && (!h || h->expires < w->now)) {
+    w->first_refused |= !handle && !w->mind.was_open;
     bye(w, i, sim_chance(w, 50) ? 1007 : 1008, 1);
     return;
   }
@@ -162,6 +167,7 @@ static void set_up(sim *w, int i, int handle) {
     return;
   }
   sim_tell(w, "  the service begins %d from handle %d", i, handle);
+  SIM_MUST(w, !w->handed || i > 0 || handle == 0, "handles", "the one that was given is not used");
   w->serving = i;
   k->set_up = true;
   if (h) k->state = h->state;
@@ -196,7 +202,7 @@ static void interrupt(sim *w, int i) {
   k->turn++;
   if (open && k->in_call) {
     k->state.cancelled |= open;
-    say(w, i, SIM_SAYS_CANCEL, 0, open);
+    if (!w->nameless) say(w, i, SIM_SAYS_CANCEL, 0, open); /* which it cannot name */
   }
   say(w, i, SIM_SAYS_INTERRUPTED, 0, 0);
   say(w, i, SIM_SAYS_COMPLETE, 0, 0);
@@ -238,6 +244,12 @@ static void consume(sim *w, int i, int id, uint64_t calls) {
   SIM_MUST(w, w->starved || !sim_has(&k->state.got, id), "delivered twice", "message %d", id);
   sim_put(&k->state.got, id);
   sim_tell(w, "    taken in: %d on %d", id, i);
+  if (m->kind >= SIM_PROMPTS) {
+    SIM_MUST(w, !m->reset || !m->heard, "music", "the reset %d is heard twice", id);
+    w->messages[id].heard = true;
+    if (!m->reset) k->music[m->kind - SIM_PROMPTS] = id;
+    return;
+  }
   if (m->kind == SIM_TOOL) {
     SIM_MUST(w, w->starved || !(calls & ~k->state.calls), "answer to a call of another session", "message %d, calls %llx", id, (unsigned long long)calls);
     k->state.answered |= calls;

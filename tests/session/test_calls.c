@@ -160,6 +160,25 @@ static void a_name_that_is_gone_may_be_called_again(void **state) {
   session_calls_deinit(&calls);
 }
 
+/* Which a resumed session may do; a second time it is another call. */
+static void a_name_that_is_told_again_is_the_same_call(void **state) {
+  (void)state;
+  session_calls calls = {0};
+  made(&calls, NULL, "weather");
+  made(&calls, NULL, "weather");
+  session_calls_kept(&calls, 0);
+  assert_int_equal(calls.open, 2);
+  for (int i = 0; i < 2; i++) {
+    session_calls_lose(&calls, false);
+    made(&calls, NULL, "weather");
+    made(&calls, NULL, "weather");
+    assert_int_equal(calls.open, 2);
+  }
+  made(&calls, NULL, "weather");
+  assert_int_equal(calls.open, 3);
+  session_calls_deinit(&calls);
+}
+
 static void remembers_the_last_that_are_gone(void **state) {
   (void)state;
   session_calls calls = {0};
@@ -186,6 +205,7 @@ int main(void) {
       cmocka_unit_test(a_state_before_the_call_does_not_know_it),
       cmocka_unit_test(answers_lose_what_is_gone),
       cmocka_unit_test(a_name_that_is_gone_may_be_called_again),
+      cmocka_unit_test(a_name_that_is_told_again_is_the_same_call),
       cmocka_unit_test(remembers_the_last_that_are_gone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
