@@ -147,7 +147,7 @@ class Frozen(Service):
 
     def test_the_command_need_not_ask(self):
         e = self.emulator().start()
-        talk = self.talk(e, 3, more=["--keepalive", "0", "--keepalive-timeout", "0.1"])
+        talk = self.talk(e, 3, more=["--keepalive", "0", "--keepalive-timeout", "0.1", "--timeout", FREEZE_S + 60])
         talk.until("firstAudio")
         e.process.send_signal(signal.SIGSTOP)
         time.sleep(FREEZE_S)

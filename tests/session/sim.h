@@ -8,7 +8,7 @@
 
 #include "session/session.h"
 
-enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048, SIM_LAG_MAX = 8 };
+enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048, SIM_LAG_MAX = 8, SIM_NAMES = 2 };
 
 /* A set of messages of the application. */
 typedef struct sim_set { uint64_t words[SIM_MESSAGES / 64]; } sim_set;
@@ -73,7 +73,7 @@ typedef struct sim_connection {
   bool seeded;
   short consumed_ids[2 * SIM_MESSAGES + 2];
   unsigned consumed;
-  uint64_t calls_before[SIM_LAG_MAX], cancelled_before[SIM_LAG_MAX]; /* a ring: as each of these was taken in */
+  uint64_t calls_before[SIM_LAG_MAX], answered_before[SIM_LAG_MAX], cancelled_before[SIM_LAG_MAX]; /* rings: as each of these was taken in */
   bool answering, in_call;
   unsigned turn;              /* counts, so that a cut turn stops */
   int pieces;
@@ -122,7 +122,7 @@ typedef struct sim {
   uint64_t open_calls;        /* as the application sees them */
   int call_count;
   bool paused, calm, closing, closed_by_app;
-  bool nameless;              /* calls have no ids: names tell them apart */
+  int names;                  /* calls have no ids, but so many names; 0: they have ids */
   bool first_refused, forgot; /* which is too old; a dial without it followed */
   bool handed;                /* the session begins with the handle of an earlier one */
   uint64_t unpause_at, calm_at, horizon, close_at;
@@ -141,7 +141,7 @@ typedef struct sim {
   sim_set answered;           /* were on a wire when a turn of the model was complete */
   uint64_t lost, leave_by;    /* leave_by: of the goAway that the client has heard */
   bool pair_seen;
-  uint64_t calls_gone, calls_cancelled; /* that the application was told of */
+  uint64_t calls_gone, calls_cancelled; /* that the application was told of: the former by what it knows them by */
   bool restarted, overflowed, history_full;
   uint64_t attempt_at, opened_at, phase_since, trouble_since;
   unsigned row;               /* dials without a stable connection between */
@@ -170,6 +170,8 @@ void sim_break(sim *w, const char *what, const char *format, ...) __attribute__(
 /* The ids in a text ("#12#"), and the calls ("c5"). */
 sim_set sim_ids(const char *text, size_t size);
 uint64_t sim_calls(const char *text, size_t size);
+/* What calls are known by: their numbers, or those of their names. */
+uint64_t sim_labels(const sim *w, uint64_t calls);
 
 /* sim_service.c */
 void sim_dial(sim *w, bool standby);

@@ -136,7 +136,8 @@ void sim_check_ledger(sim *w, bool ended) {
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
-    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_gone & ~w->calls_cancelled & ~w->open_calls)) continue; /* its calls are gone, cancelled or asked again: told */
+    uint64_t known = m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_cancelled & ~w->open_calls;
+    if (m->kind == SIM_TOOL && !(sim_labels(w, known) & ~w->calls_gone)) continue; /* its calls are gone, cancelled or asked again: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
     if ((w->restarted || w->mind.afresh) && past && !text) continue; /* gone with the old session: told as DEGRADED */
     if (ended && ((m->kind == SIM_CONTEXT && m->on_wire) || sim_has(&w->seed_told, i))) continue; /* told again, but nobody heard it */

@@ -95,6 +95,12 @@ uint64_t sim_calls(const char *text, size_t size) {
   return calls;
 }
 
+uint64_t sim_labels(const sim *w, uint64_t calls) {
+  uint64_t labels = 0;
+  for (int c = 0; w->names && c < SIM_CALLS; c++) labels |= (calls >> c & 1) << c % w->names;
+  return w->names ? labels : calls;
+}
+
 /* ---- the I/O thread ---- */
 
 static sim_connection *current(sim *w) { return w->current >= 0 ? &w->connections[w->current] : NULL; }
@@ -240,11 +246,12 @@ static session_step hear(sim *w, const sim_event *e) {
     content.output_transcription = &words;
     break;
   case SIM_SAYS_CALL:
-    snprintf(ids[0], sizeof ids[0], "c%d", (int)e->b);
-    call = (genai_function_call){.id = w->nameless ? NULL : ids[0], .name = w->nameless ? ids[0] : "f"};
+    snprintf(ids[0], sizeof ids[0], "c%d", w->names ? (int)e->b % w->names : (int)e->b);
+    call = (genai_function_call){.id = w->names ? NULL : ids[0], .name = w->names ? ids[0] : "f"};
     m.tool_call = &calls;
     w->open_calls |= (uint64_t)1 << e->b;
     w->calls_cancelled &= ~((uint64_t)1 << e->b);
+    for (int i = 0; i < w->message_count; i++) w->messages[i].calls &= ~((uint64_t)1 << e->b); /* asked anew, to be answered anew */
     break;
   case SIM_SAYS_CANCEL:
     for (int c = 0; c < SIM_CALLS; c++) {
@@ -348,10 +355,11 @@ static void say(sim *w, sim_class kind) {
     break;
   case SIM_TOOL:
     size = (size_t)snprintf(text, sizeof text, "{\"toolResponse\":{\"functionResponses\":[");
-    for (int c = 0, count = 0; c < SIM_CALLS && count < 4; c++) {
+    for (int c = 0, count = 0, most = w->names == SIM_NAMES ? 1 : 4; c < SIM_CALLS && count < most; c++) {
       if (!(w->open_calls >> c & 1) || sim_chance(w, 30)) continue;
       calls |= (uint64_t)1 << c;
-      size += (size_t)snprintf(text + size, sizeof text - size, w->nameless ? "%s{\"name\":\"c%d\",\"response\":{\"r\":\"#%d#\"}}" : "%s{\"id\":\"c%d\",\"name\":\"f\",\"response\":{\"r\":\"#%d#\"}}", count++ ? "," : "", c, id);
+      size += (size_t)snprintf(text + size, sizeof text - size, "%s{%s%d\",\"response\":{\"r\":\"#%d#\"}}", count++ ? "," : "",
+                               w->names ? "\"name\":\"c" : "\"name\":\"f\",\"id\":\"c", w->names ? c % w->names : c, id);
     }
     if (!calls) return;
     w->open_calls &= ~calls;
@@ -377,7 +385,7 @@ static void say(sim *w, sim_class kind) {
   if (kind != SIM_TOOL || w->mind.inputs.waiting.count > before_it) return;
   const session_mind *s = &w->mind;
   bool told = s->event_count && s->events[(s->event_first + s->event_count - 1) % SESSION_EVENTS_MAX].kind == GENAI_LIVE_EVENT_CALLS_GONE;
-  if (told) w->calls_gone |= calls;
+  if (told) w->calls_gone |= sim_labels(w, calls);
 }
 
 static void act(sim *w) {
@@ -532,7 +540,7 @@ static void settle(sim *w) {
       .seed = next_random(w),
   };
   w->overflowed = w->settings.replay_max < 1 << 20;
-  w->nameless = w->settings.vertex && sim_chance(w, 40);
+  if (w->settings.vertex && sim_chance(w, 40)) w->names = sim_chance(w, 50) ? SIM_CALLS : SIM_NAMES;
   w->handed = !w->settings.music && w->settings.reconnect != GENAI_LIVE_RECONNECT_NONE && sim_chance(w, 12);
   w->index = sim_chance(w, 60) ? SIM_INDEX_RIGHT : (sim_index)(1 + sim_random(w, 3));
   w->message_max = 5 + (int)sim_random(w, sim_chance(w, 20) ? SIM_MESSAGES - 5 : 60);
