@@ -48,6 +48,7 @@ typedef struct gateway {
   peer peer;
   genai_client *client;
   genai_live_session **sessions;
+  bool *ends; /* of each: its end has been received */
   size_t count, started, open, ended;
   uint64_t messages, bytes;
 } gateway;
@@ -67,12 +68,13 @@ static void raise_limit(size_t sessions) {
 static void gateway_start(gateway *g, size_t count, unsigned io_threads) {
   genai_error error = {0};
   char url[64];
-  *g = (gateway){.count = count, .sessions = calloc(count, sizeof *g->sessions)};
+  *g = (gateway){.count = count, .sessions = calloc(count, sizeof *g->sessions),
+                 .ends = calloc(count, sizeof *g->ends)};
   raise_limit(count);
-  if (!g->sessions || peer_start(&g->peer, !getenv("PLAIN"))) die("the peer could not be started");
+  if (!g->sessions || !g->ends || peer_start(&g->peer, !getenv("PLAIN"))) die("the peer could not be started");
   snprintf(url, sizeof url, "%s://127.0.0.1:%d", g->peer.tls ? "https" : "http", g->peer.port);
-  const genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = g->peer.tls ? g->peer.ca_file : NULL};
-  (void)io_threads;
+  const genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = g->peer.tls ? g->peer.ca_file : NULL,
+                                        .io_threads = io_threads};
   if (genai_client_new(&g->client, &options, &error) != GENAI_OK) die(error.message);
 }
 
@@ -84,6 +86,7 @@ static void gateway_end(gateway *g) {
   (void)genai_client_free(g->client);
   peer_stop(&g->peer);
   free(g->sessions);
+  free(g->ends);
 }
 
 static void take(gateway *g, genai_live_message *m) {
@@ -103,8 +106,13 @@ static bool next(gateway *g, int64_t timeout_ms) {
   if (genai_client_next(g->client, &session, &wait, &error) != GENAI_OK) return false;
   genai_status status;
   while ((status = genai_live_receive(session, &m, &at_once, &error)) == GENAI_OK) take(g, m);
-  if (status == GENAI_CLOSED) g->ended++;
-  else if (status != GENAI_WOULD_BLOCK) die(error.message);
+  bool *ended = genai_live_user(session);
+  if (status == GENAI_CLOSED) {
+    g->ended += !*ended;
+    *ended = true;
+  } else if (status != GENAI_WOULD_BLOCK) {
+    die(error.message);
+  }
   return true;
 }
 
@@ -113,7 +121,8 @@ static void open_all(gateway *g, size_t count, const char *task) {
   size_t to = g->started + count;
   while (g->open < to) {
     while (g->started < to && g->started - g->open < OPENING_MAX) {
-      if (genai_live_start(g->client, &(genai_live_connect_params){.model = task}, &g->sessions[g->started], &error) != GENAI_OK)
+      const genai_live_connect_params params = {.model = task, .user = &g->ends[g->started]};
+      if (genai_live_start(g->client, &params, &g->sessions[g->started], &error) != GENAI_OK)
         die(error.message);
       g->started++;
     }

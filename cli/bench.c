@@ -114,6 +114,8 @@ static const option bench_table[] = {
      .help = "Opens them evenly over so long; without it as fast as they open, 64 at a time."},
     {.name = "turn", .kind = OPTION_SECONDS, .value = "SECONDS", .offset = offsetof(settings, turn_ms), .minimum = 1,
      .maximum = 86400000, .initial = 2000, .help = "How long each speaks before it wants an answer, and then listens."},
+    {.name = "io-threads", .kind = OPTION_NUMBER, .value = "NUMBER", .offset = offsetof(settings, io_threads), .minimum = 1,
+     .maximum = 64, .initial = 1, .help = "How many I/O threads the client has."},
     {.name = "i-own-this-server", .kind = OPTION_FLAG, .offset = offsetof(settings, own_server),
      .help = "Lets --base-url be another machine than this one. Load only what is yours."},
     {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value = "NAME", .offset = offsetof(settings, model),

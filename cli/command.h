@@ -56,7 +56,7 @@ typedef struct settings {
   const char *scale, *density, *brightness, *guidance, *temperature, *mode;
   bool mute_bass, mute_drums, only_bass_and_drums;
   /* bench */
-  int64_t sessions, message_rate, duration_ms, message_size, ramp_ms, turn_ms;
+  int64_t sessions, message_rate, duration_ms, message_size, ramp_ms, turn_ms, io_threads;
   bool own_server;
   /* token */
   int64_t uses;

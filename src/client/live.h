@@ -14,16 +14,20 @@ typedef struct live_kind {
   session_news (*news)(const inbox_item *item);
 } live_kind;
 
+typedef struct credential_relay credential_relay; /* credentials.c */
+
 /* One connection; a session has a second one while it moves (a handover). */
 typedef struct live_connection {
   genai_live_session *session;
   net_ws *ws;            /* NULL: none, or credentials are awaited */
   auth_wait credentials; /* before the dial */
+  credential_relay *relay; /* where the provider is on another thread; made when first needed */
 } live_connection;
 
 struct genai_live_session {
   /* Set before the session is shared. */
   genai_client *client;
+  client_thread *thread; /* one of the client's */
   const live_kind *kind;
   void *user;
   payload *setup;

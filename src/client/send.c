@@ -29,7 +29,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   waiter w;
   if (wait && wait->cancel && genai_cancel_fired(wait->cancel))
     return error_set(error, GENAI_ERROR_CANCELLED, "The send was cancelled; nothing was queued.");
-  if (net_loop_is_current(s->client->loop) && !(wait && wait->timeout_ms < 0))
+  if (client_is_current(s->client) && !(wait && wait->timeout_ms < 0))
     return error_set(error, GENAI_ERROR_THREAD, "On the library's own threads a send needs GENAI_NO_WAIT.");
   waiter_begin(&w, wait, &s->mutex, &s->changed);
   live_enter(s);
