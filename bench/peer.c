@@ -1,6 +1,7 @@
 #include "bench/peer.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -226,6 +227,14 @@ static void accept_all(int listener) {
   }
 }
 
+/* A benchmark that was killed leaves no peer behind. */
+static void *end_with_parent(void *life) {
+  char byte;
+  while (read((int)(intptr_t)life, &byte, 1) > 0) {
+  }
+  _exit(0);
+}
+
 static int make_context(const char *ca_file) {
   X509 *certificate;
   EVP_PKEY *key = make_certificate(&certificate);
@@ -243,9 +252,11 @@ static int make_context(const char *ca_file) {
 int peer_start(peer *p, int tls) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
-  int listener = socket(AF_INET, SOCK_STREAM, 0), ready[2];
+  int listener = socket(AF_INET, SOCK_STREAM, 0), ready[2], life[2];
+  pthread_t watch;
   if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) || listen(listener, 1024) ||
-      getsockname(listener, (struct sockaddr *)&address, &size) || pipe(ready)) {
+      getsockname(listener, (struct sockaddr *)&address, &size) || pipe(ready) ||
+      pipe(life)) {
     perror("bench peer");
     return -1;
   }
@@ -256,6 +267,8 @@ int peer_start(peer *p, int tls) {
   if (p->pid < 0) return -1;
   if (p->pid == 0) {
     signal(SIGPIPE, SIG_IGN);
+    close(life[1]);
+    if (pthread_create(&watch, NULL, end_with_parent, (void *)(intptr_t)life[0])) _exit(1);
     char byte = tls && make_context(p->ca_file) ? 1 : 0;
     if (write(ready[1], &byte, 1) != 1 || byte) _exit(1);
     accept_all(listener);
@@ -265,6 +278,9 @@ int peer_start(peer *p, int tls) {
   if (read(ready[0], &byte, 1) != 1) byte = 1;
   close(ready[0]);
   close(ready[1]);
+  close(life[0]);
+  fcntl(life[1], F_SETFD, FD_CLOEXEC);
+  p->life = life[1];
   if (byte) fprintf(stderr, "bench peer: it could not make its certificate\n");
   return byte ? -1 : 0;
 }
@@ -272,5 +288,6 @@ int peer_start(peer *p, int tls) {
 void peer_stop(peer *p) {
   kill(p->pid, SIGKILL);
   waitpid(p->pid, NULL, 0);
+  close(p->life);
   unlink(p->ca_file);
 }

@@ -1,5 +1,6 @@
 /* A peer that answers: for memory after traffic, and for the time a message takes. */
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,22 +58,22 @@ static int put_message(link_end *l, int opcode, const char *text, size_t size) {
 
 /* ---- sound and handles ---- */
 
-static int answer(link_end *l, const char *sound, size_t size, long count) {
+static int answer(link_end *l, const char *sound, size_t size, long count, bool with_handle) {
   static const char handle[] = "{\"sessionResumptionUpdate\":{\"newHandle\":\"CigqJmFyYXk2dHM0cmF2bWFjZmZ1b2l3OGJ3ZHZ5anM\","
                                "\"resumable\":true}}";
   int failed = 0;
   for (long i = 0; i < count && !failed; i++) failed = put_message(l, 2, sound, size);
-  return failed || put_message(l, 2, handle, sizeof handle - 1);
+  return failed || (with_handle && put_message(l, 2, handle, sizeof handle - 1));
 }
 
-static void converse(frames *f, long up, long down) {
+static void converse(frames *f, long up, long down, bool with_handle) {
   size_t size, header, frame_size;
   char *sound = peer_audio_message(PEER_PCM_SIZE, &size);
   long heard = 0;
   for (unsigned char *at; (at = next_frame(f, &header, &frame_size)) && (at[0] & 15) != 8;) {
     if ((at[0] & 15) > 2) continue;
     heard++;
-    if (heard % up == 0 && answer(f->link, sound, size, down)) break;
+    if (heard % up == 0 && answer(f->link, sound, size, down, with_handle)) break;
   }
   free(sound);
 }
@@ -115,8 +116,8 @@ void peer_talk(link_end *l, const char *how) {
   static const unsigned char close_frame[4] = {0x88, 2, 0x03, 0xE8};
   char *rest;
   frames f = {.link = l, .data = malloc(ROOM)};
-  long up = strtol(how + 5, &rest, 10), down = *rest == '/' ? strtol(rest + 1, NULL, 10) : 0;
-  if (up > 0) converse(&f, up, down);
+  long up = strtol(how + 5, &rest, 10), down = *rest == '/' ? strtol(rest + 1, &rest, 10) : 0;
+  if (up > 0) converse(&f, up, down, *rest != '-');
   else stamp(&f);
   peer_put(l, close_frame, sizeof close_frame);
   free(f.data);

@@ -261,7 +261,6 @@ static void end(genai_live_session *s) {
   if (s->doubts && s->mind.end.status == GENAI_ERROR_REFUSED) error_append(&s->mind.end, " This was noticed before: %s", s->doubts);
   client_log(s->client, s->mind.end.status == GENAI_CLOSED ? GENAI_LOG_INFO : GENAI_LOG_WARNING, "%s", s->mind.end.message);
   uv_mutex_lock(&s->mutex);
-  s->end = s->mind.end;
   s->ended = true;
   live_publish(s, &s->gathered);
   uv_cond_broadcast(&s->changed);

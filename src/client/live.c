@@ -259,7 +259,7 @@ static genai_status wait_open(genai_live_session *s, const genai_wait *wait, gen
   while (status == GENAI_OK && !s->open && !s->ended) status = waiter_wait(&w, "Connecting", error);
   if (status == GENAI_ERROR_CANCELLED) error_set(error, status, "Connecting to %s was cancelled.", s->client->endpoints[s->kind->service].peer);
   if (status == GENAI_OK && !s->open) {
-    status = error_copy(error, &s->end);
+    status = error_copy(error, &s->mind.end);
     if (status == GENAI_CLOSED) status = error_set(error, GENAI_ERROR_CLOSED, "The session was closed before it was open.");
   }
   uv_mutex_unlock(&s->mutex);
@@ -328,7 +328,7 @@ static genai_status take(genai_live_session *s, inbox_item **out, genai_error *e
   }
   if (s->ended) {
     s->reported = true;
-    return error_copy(error, &s->end);
+    return error_copy(error, &s->mind.end);
   }
   if (s->close_wanted) {
     s->reported = true;

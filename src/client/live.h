@@ -49,12 +49,11 @@ struct genai_live_session {
   unsigned lost;             /* messages dropped for want of memory */
   unsigned calls;            /* public calls in flight */
   bool posted;               /* `task` is under way */
-  bool open, ended;
+  bool open, ended;          /* ended: mind.end is final, and may be read */
   bool close_wanted, release_wanted, released;
   bool stalled;              /* the transport is paused until the inbox is half empty */
   bool writable_wanted;      /* a WRITABLE event is owed */
   bool reported;             /* the end was received: genai_client_next does not name it again */
-  genai_error end;
   inbox_item *setup_complete;
 
   /* Under the client's sessions_mutex. */

@@ -16,10 +16,10 @@ static bool has_room(const genai_live_session *s, size_t size) {
 
 static genai_status closed(const genai_live_session *s, genai_error *error) {
   genai_status status = error_set(error, GENAI_ERROR_CLOSED, "Nothing was sent: the session has ended. %s",
-                                  s->ended ? s->end.message : "It was closed by this program.");
+                                  s->ended ? s->mind.end.message : "It was closed by this program.");
   if (error && s->ended) {
-    error->close_code = s->end.close_code;
-    memcpy(error->close_reason, s->end.close_reason, sizeof error->close_reason);
+    error->close_code = s->mind.end.close_code;
+    memcpy(error->close_reason, s->mind.end.close_reason, sizeof error->close_reason);
   }
   return status;
 }
