@@ -16,10 +16,10 @@ static bool has_room(const genai_live_session *s, size_t size) {
 
 static genai_status closed(const genai_live_session *s, genai_error *error) {
   genai_status status = error_set(error, GENAI_ERROR_CLOSED, "Nothing was sent: the session has ended. %s",
-                                  s->ended ? s->end.message : "It was closed by this program.");
+                                  s->ended ? s->mind.end.message : "It was closed by this program.");
   if (error && s->ended) {
-    error->close_code = s->end.close_code;
-    memcpy(error->close_reason, s->end.close_reason, sizeof error->close_reason);
+    error->close_code = s->mind.end.close_code;
+    memcpy(error->close_reason, s->mind.end.close_reason, sizeof error->close_reason);
   }
   return status;
 }
@@ -29,7 +29,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   waiter w;
   if (wait && wait->cancel && genai_cancel_fired(wait->cancel))
     return error_set(error, GENAI_ERROR_CANCELLED, "The send was cancelled; nothing was queued.");
-  if (net_loop_is_current(s->client->loop) && !(wait && wait->timeout_ms < 0))
+  if (client_is_current(s->client) && !(wait && wait->timeout_ms < 0))
     return error_set(error, GENAI_ERROR_THREAD, "On the library's own threads a send needs GENAI_NO_WAIT.");
   waiter_begin(&w, wait, &s->mutex, &s->changed);
   live_enter(s);
