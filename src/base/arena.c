@@ -124,7 +124,7 @@ void *arena_zalloc(arena *a, size_t size) {
 char *arena_strndup(arena *a, const char *text, size_t size) {
   char *copy = (char *)arena_bytes(a, size + 1);
   if (!copy) return NULL;
-  memcpy(copy, text, size);
+  mem_copy(copy, text, size);
   copy[size] = '\0';
   return copy;
 }

@@ -42,7 +42,7 @@ bool buf_append(buf *b, const void *data, size_t size) {
   if (!size) return !b->failed;
   uint8_t *room = buf_room(b, size);
   if (!room) return false;
-  memcpy(room, data, size);
+  mem_copy(room, data, size);
   b->size += size;
   return true;
 }

@@ -16,12 +16,11 @@ static inline __m256i decode32(__m256i v, bool url, __m256i *known) {
   }
   const __m256i low_classes = both(_mm_setr_epi8(10, 14, 14, 14, 14, 14, 14, 14, 14, 14, 12, 5, 4, 4, 4, 5));
   const __m256i high_classes = both(_mm_setr_epi8(0, 0, 1, 2, 4, 8, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0));
-  const __m256i shifts = both(_mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0));
+  const __m256i shifts = both(_mm_setr_epi8(0, 0, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0));
   const __m256i pack = both(_mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1));
-  const __m256i slash = _mm256_set1_epi8('/');
-  __m256i high = _mm256_and_si256(_mm256_srli_epi32(v, 4), slash);
+  __m256i high = _mm256_and_si256(_mm256_srli_epi32(v, 4), _mm256_set1_epi8(15));
   *known = _mm256_and_si256(_mm256_shuffle_epi8(low_classes, v), _mm256_shuffle_epi8(high_classes, high));
-  v = _mm256_add_epi8(v, _mm256_shuffle_epi8(shifts, _mm256_add_epi8(_mm256_cmpeq_epi8(v, slash), high)));
+  v = _mm256_min_epu8(_mm256_add_epi8(v, _mm256_shuffle_epi8(shifts, high)), _mm256_set1_epi8(63));
   v = _mm256_maddubs_epi16(v, _mm256_set1_epi32(0x01400140));
   v = _mm256_madd_epi16(v, _mm256_set1_epi32(0x00011000));
   return _mm256_shuffle_epi8(v, pack);

@@ -17,11 +17,11 @@ static inline __m128i decode16(__m128i v, bool url, __m128i *known) {
    * over 127 gives 0. */
   const __m128i low_classes = _mm_setr_epi8(10, 14, 14, 14, 14, 14, 14, 14, 14, 14, 12, 5, 4, 4, 4, 5);
   const __m128i high_classes = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0);
-  const __m128i shifts = _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
-  const __m128i slash = _mm_set1_epi8('/');
-  __m128i high = _mm_and_si128(_mm_srli_epi32(v, 4), slash);
+  const __m128i shifts = _mm_setr_epi8(0, 0, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
+  __m128i high = _mm_and_si128(_mm_srli_epi32(v, 4), _mm_set1_epi8(15));
   *known = _mm_and_si128(_mm_shuffle_epi8(low_classes, v), _mm_shuffle_epi8(high_classes, high));
-  v = _mm_add_epi8(v, _mm_shuffle_epi8(shifts, _mm_add_epi8(_mm_cmpeq_epi8(v, slash), high)));
+  /* '/' stands four places after '+', but its value is the next: the sum for it is 66, the only one over 63. */
+  v = _mm_min_epu8(_mm_add_epi8(v, _mm_shuffle_epi8(shifts, high)), _mm_set1_epi8(63));
   v = _mm_maddubs_epi16(v, _mm_set1_epi32(0x01400140));
   v = _mm_madd_epi16(v, _mm_set1_epi32(0x00011000));
   return _mm_shuffle_epi8(v, _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1));
