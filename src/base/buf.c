@@ -49,7 +49,11 @@ bool buf_append(buf *b, const void *data, size_t size) {
 
 bool buf_text(buf *b, const char *text) { return buf_append(b, text, strlen(text)); }
 
-bool buf_byte(buf *b, uint8_t byte) { return buf_append(b, &byte, 1); }
+bool buf_byte(buf *b, uint8_t byte) {
+  if (b->size == b->capacity) return buf_append(b, &byte, 1);
+  b->data[b->size++] = byte;
+  return true;
+}
 
 bool buf_format(buf *b, const char *format, ...) {
   va_list args, again;

@@ -159,14 +159,18 @@ static bool clear(reader *r, const wire_field *f, uint8_t *message) {
   return true;
 }
 
-static bool read_field(reader *r, const wire_field *f, uint8_t *message) {
+static bool read_message_field(reader *r, const wire_field *f, uint8_t *message) {
+  return (*(const void **)(void *)(message + f->offset) = reader_new_message(r, f->type.message)) != NULL;
+}
+
+static inline bool read_field(reader *r, const wire_field *f, uint8_t *message) {
   wire_path path = {r->path, f->name, f->name_size, WIRE_PATH_NO_INDEX};
   bool read;
   r->path = &path;
   if (wire_scan_peek(&r->scan) == 'n')
     read = clear(r, f, message);
   else if (f->shape == WIRE_SINGLE)
-    read = reader_value(r, f, message);
+    read = f->kind == WIRE_MESSAGE ? read_message_field(r, f, message) : reader_value(r, f, message);
   else if (f->shape == WIRE_LIST)
     read = reader_list(r, f, &path, message + f->offset);
   else
@@ -175,14 +179,19 @@ static bool read_field(reader *r, const wire_field *f, uint8_t *message) {
   return read;
 }
 
-/* A name that is unknown, or not written as usual. One with escapes in it; one that is longer is no field's. */
+/* One that is longer, with escapes in it, is no field's. */
 enum { ESCAPED_NAME_MAX = 6 * 256 };
 
-static bool read_unusual_member(reader *r, const wire_message *type, uint8_t *message) {
+/* Takes a name that is unknown, or not written as usual, and its colon. NULL: there is no such field, or after an
+ * error. */
+static const wire_field *take_unusual_name(reader *r, const wire_message *type) {
   wire_scan *s = &r->scan;
   wire_string string;
   uint8_t buffer[ESCAPED_NAME_MAX];
-  if (!wire_scan_name(s, &string)) return reader_fail(r);
+  if (!wire_scan_name(s, &string)) {
+    reader_fail(r);
+    return NULL;
+  }
   const char *name = (const char *)string.data;
   size_t size = string.size;
   if (string.escaped && size <= sizeof buffer) {
@@ -190,12 +199,11 @@ static bool read_unusual_member(reader *r, const wire_message *type, uint8_t *me
     size = wire_unescape(&string, buffer);
   }
   const wire_field *f = wire_field_named(type, name, size);
-  if (f) return read_field(r, f, message);
-  if (r->limits.refuse_unknown) {
+  if (!f && r->limits.refuse_unknown) {
     s->p = string.data;
-    return fail_unknown(r, type, name, size);
+    fail_unknown(r, type, name, size);
   }
-  return wire_scan_value(s) || reader_fail(r);
+  return f;
 }
 
 static bool read_member(reader *r, const wire_message *type, uint8_t *message) {
@@ -204,9 +212,13 @@ static bool read_member(reader *r, const wire_message *type, uint8_t *message) {
   const wire_field *f = NULL;
   if (wire_scan_peek(s) == '"' && wire_scan_word(s, &name))
     f = find_name(type, (const char *)name.data, name.size);
-  if (!f) return read_unusual_member(r, type, message);
-  s->p = name.data + name.size + 1;
-  return (wire_scan_colon(s) || reader_fail(r)) && read_field(r, f, message);
+  if (f) {
+    s->p = name.data + name.size + 1;
+    if (!wire_scan_colon(s)) return reader_fail(r);
+  } else if (!(f = take_unusual_name(r, type))) {
+    return r->status == GENAI_OK && (wire_scan_value(s) || reader_fail(r));
+  }
+  return read_field(r, f, message);
 }
 
 static bool read_message(reader *r, const wire_message *type, uint8_t *message) {

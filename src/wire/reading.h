@@ -55,7 +55,7 @@ static inline bool reader_next(reader *r, uint8_t closer, bool *done) {
 bool reader_list(reader *r, const wire_field *field, wire_path *path, uint8_t *at);
 bool reader_map(reader *r, const wire_field *field, uint8_t *at);
 
-/* Values; the scanner stands at their first byte. */
+/* Values; the scanner stands at their first byte. Of any kind but a message. */
 bool reader_value(reader *r, const wire_field *field, uint8_t *message);
 bool reader_scalar_item(reader *r, const wire_field *field,
                         void *item); /* in a list: bare int32, double, const char * */

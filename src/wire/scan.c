@@ -48,16 +48,20 @@ static bool is_space(uint8_t byte) {
 uint8_t wire_scan_space(wire_scan *s) {
   const uint64_t blanks = UINT64_C(0x2020202020202020);
   const uint8_t *p = s->p, *end = s->end;
-  while (p < end && is_space(*p)) {
-    for (p++; end - p >= 8; p += 8) {
-      uint64_t other = wire_load8(p) ^ blanks;
+  for (; p < end; p++) {
+    if (!is_space(*p)) {
+      s->p = p;
+      return *p;
+    }
+    for (; end - p > 8; p += 8) {
+      uint64_t other = wire_load8(p + 1) ^ blanks;
       if (!other) continue;
       p += first_in_half(other);
       break;
     }
   }
-  s->p = p;
-  return p < end ? *p : 0;
+  s->p = end;
+  return 0;
 }
 
 bool wire_scan_end(wire_scan *s) {

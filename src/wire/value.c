@@ -73,7 +73,7 @@ static bool number_text(reader *r, const char *expected, const char **text, size
 static bool short_integer(wire_scan *s, int64_t *value) {
   const uint8_t *first = s->p + (s->p < s->end && *s->p == '-'), *p = first;
   int64_t sum = 0;
-  for (; p < s->end && *p >= '0' && *p <= '9'; p++) {
+  for (; p < s->end && (uint8_t)(*p - '0') <= 9; p++) {
     if (p - first == 18) return false;
     sum = sum * 10 + (*p - '0');
   }
@@ -278,7 +278,7 @@ bool reader_value(reader *r, const wire_field *field, uint8_t *message) {
     const char **text = (const char **)(void *)(message + field->text_offset);
     return reader_enum(r, field->type.enumeration, at, text);
   }
-  case WIRE_MESSAGE: return (*(const void **)at = reader_new_message(r, field->type.message)) != NULL;
+  case WIRE_MESSAGE: break; /* the caller's */
   case WIRE_STRING:
   case WIRE_JSON:
   case WIRE_OBJECT: return (*(const char **)at = reader_text(r, field)) != NULL;
