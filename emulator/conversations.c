@@ -28,6 +28,7 @@ struct conversations {
   conversations_options options;
   conversation *items[CONVERSATIONS_MAX];
   size_t count, size;
+  size_t crowded; /* the least could not be brought under the ceiling: the size at which that is tried again */
   uint64_t numbers;
 };
 
@@ -64,6 +65,7 @@ void conversations_free(conversations *all) {
   mem_free(all);
 }
 
+size_t conversations_size(const conversations *all) { return all->size; }
 uint64_t conversations_number(conversations *all) { return ++all->numbers; }
 uint64_t conversation_number(const conversation *c) { return c->number; }
 
@@ -77,10 +79,11 @@ static void forget(conversations *all, size_t at) {
   memmove(&all->items[at], &all->items[at + 1], (--all->count - at) * sizeof *all->items);
 }
 
-/* The one that ended first; SIZE_MAX when all are live. */
-static size_t find_oldest(const conversations *all) {
+/* The one, but for `but`, that ended first; SIZE_MAX when all are live. */
+static size_t find_oldest(const conversations *all, const conversation *but) {
   size_t oldest = SIZE_MAX;
   for (size_t i = 0; i < all->count; i++) {
+    if (all->items[i] == but) continue;
     if (!all->items[i]->live && (oldest == SIZE_MAX || all->items[i]->ended_ms < all->items[oldest]->ended_ms)) oldest = i;
   }
   return oldest;
@@ -91,12 +94,33 @@ static bool make_place(conversations *all, int64_t now_ms) {
   for (size_t i = all->count; i--;) {
     if (!all->items[i]->live && expiry_of(all->items[i]) <= now_ms) forget(all, i);
   }
-  while (all->count == CONVERSATIONS_MAX || all->size > CONVERSATIONS_BYTES_MAX) {
-    size_t oldest = find_oldest(all);
-    if (oldest == SIZE_MAX) break;
-    forget(all, oldest);
-  }
+  size_t oldest = all->count == CONVERSATIONS_MAX ? find_oldest(all, NULL) : SIZE_MAX;
+  if (oldest != SIZE_MAX) forget(all, oldest);
   return all->count < CONVERSATIONS_MAX;
+}
+
+/* Old handles go, as many being left to one conversation as to another: what a client is behind by is time, not bytes. */
+static void thin(conversations *all, size_t target) {
+  size_t most = 0;
+  for (size_t i = 0; i < all->count; i++) most = all->items[i]->count > most ? all->items[i]->count : most;
+  while (all->size > target && most > CONVERSATION_HANDLES_LEAST) {
+    most -= (most - CONVERSATION_HANDLES_LEAST + 7) / 8;
+    for (size_t i = 0; i < all->count; i++) {
+      conversation *c = all->items[i];
+      if (c->count > most) drop_states(c, 0, c->count - most);
+    }
+  }
+}
+
+/* Makes room for a state of `c`. An eighth of the ceiling is freed at once, so that many conversations are not gone through for
+ * each state. Who has just lost its connection keeps its conversation, for the client comes back to it. */
+static void make_space(conversations *all, const conversation *c, size_t size) {
+  size_t max = all->options.bytes_max ? all->options.bytes_max : CONVERSATIONS_BYTES_MAX, target = max - max / 8;
+  if (all->size + size <= max) all->crowded = 0;
+  if (all->size + size <= max || all->size + size <= all->crowded) return;
+  thin(all, target);
+  for (size_t oldest; all->size > target && (oldest = find_oldest(all, c)) != SIZE_MAX;) forget(all, oldest);
+  all->crowded = all->size > target ? all->size + max / 8 : 0;
 }
 
 static conversation *find(const conversations *all, uint64_t number) {
@@ -166,6 +190,7 @@ static conversation_state *keep(conversation *c, char *content, uint64_t positio
   while (old + 2 <= c->count && left + size > CONVERSATION_BYTES_MAX) left -= c->states[old++]->size;
   if (!old && c->count == CONVERSATION_HANDLES) old = 1;
   drop_states(c, 0, old);
+  make_space(c->all, c, size);
   conversation_state *state = content && make_room(c) ? mem_zalloc(sizeof *state) : NULL;
   if (!state) {
     mem_free(content);

@@ -14,8 +14,9 @@
 
 enum {
   CONVERSATIONS_MAX = 20000,
-  CONVERSATIONS_BYTES_MAX = 512 << 20, /* of all their states; those that ended first make room */
+  CONVERSATIONS_BYTES_MAX = 128 << 20, /* of all their states: the oldest of those with most make room, then what ended first */
   CONVERSATION_HANDLES = 1024,         /* the newest ones: a client may be behind by what the network holds */
+  CONVERSATION_HANDLES_LEAST = 4,      /* of each that is live, however many others there are */
   CONVERSATION_BYTES_MAX = 16 << 20,   /* of their states; the newest two always stay */
   HANDLE_MAX = 48
 };
@@ -26,6 +27,7 @@ typedef struct conversation conversation;
 typedef struct conversations_options {
   uint64_t seed;       /* of the handles */
   int64_t lifetime_ms; /* of a handle after its session's end; 0: two hours, 24 on Vertex */
+  size_t bytes_max;    /* 0: CONVERSATIONS_BYTES_MAX */
   /* Every change, as a record for conversations_restore, to be kept for a later process; NULL: none is. Borrowed. */
   void (*record)(void *user, json_t *record);
   void *user;
@@ -48,6 +50,8 @@ void conversations_free(conversations *all);                            /* takes
 bool conversations_restore(conversations *all, int64_t now_ms, json_t *record);
 /* Records all that is kept: what a file that has grown can be replaced by. */
 void conversations_record(const conversations *all, void (*record)(void *user, json_t *record), void *user);
+/* Bytes of all states. */
+size_t conversations_size(const conversations *all);
 /* A number no conversation had before. */
 uint64_t conversations_number(conversations *all);
 

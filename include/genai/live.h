@@ -67,7 +67,8 @@ typedef enum genai_live_event_kind {
                                      beginning: what was played of it is void */
   GENAI_LIVE_EVENT_DEGRADED = 7,  /* the same in a fresh session: the model knows the recent turns as text and nothing else */
   GENAI_LIVE_EVENT_CALLS_GONE = 8, /* function calls that the service does not know any more (call_ids); answers are dropped */
-  GENAI_LIVE_EVENT_NO_ANSWER = 9, /* it is the model's turn, and nothing has come for delay_ms; told once a turn */
+  GENAI_LIVE_EVENT_NO_ANSWER = 9, /* it is the model's turn (after the user's, or after answers to all its function calls of which
+                                     one was not SILENT), and nothing has come for delay_ms; told once a turn */
   GENAI_LIVE_EVENT_EMPTY_TURN = 10, /* the turn that is complete had nothing in it */
   GENAI_LIVE_EVENT_QUIET_AUDIO = 11, /* all audio of the turn that is complete is too quiet to be heard */
   GENAI_LIVE_EVENT_REJECTED = 12  /* turnCompleteReason RESPONSE_REJECTED again: attempt answers in a row */

@@ -27,11 +27,14 @@ static uint64_t next_random(session_mind *s) {
   return s->random * 0x2545F4914F6CDD1Du;
 }
 
-/* From half of the full pause to all of it. The first dial after a stable connection needs none. */
+/* From half of the full pause to all of it. The first dial after a stable connection needs none, nor does one after a goAway: a
+ * service may announce the end soon after the beginning, and nobody is to hear of it; but not again and again. */
 static uint64_t pause_before(session_mind *s, bool long_one) {
   uint64_t most = s->settings.delay_max < PAUSE_MAX ? s->settings.delay_max : PAUSE_MAX;
   uint64_t full = long_one ? most : s->settings.delay;
-  if (!s->attempt && !long_one) return 0;
+  bool hurries = s->attempt && !long_one && s->leave_at != SESSION_NEVER && !s->hurried;
+  s->hurried |= hurries;
+  if ((!s->attempt && !long_one) || hurries) return 0;
   for (unsigned i = 1; i < s->attempt && full < most; i++) full *= 2;
   if (full > most) full = most;
   return full / 2 + next_random(s) % (full / 2 + 1);
@@ -44,6 +47,7 @@ static bool stable(const session_mind *s, uint64_t now) {
 
 static void forget_trouble(session_mind *s) {
   s->attempt = 0;
+  s->hurried = false;
   s->troubled_at = SESSION_NEVER;
   buf_clear(&s->trail);
 }
@@ -88,21 +92,32 @@ static void note_cause(session_mind *s) {
 
 static bool keeps_history(const session_mind *s) { return s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH; }
 
+/* Whether there is something to go on from without a handle. */
+static bool may_begin_anew(const session_mind *s) { return keeps_history(s) && !s->settings.single_use; }
+
+/* The service closed a resumed connection before it came to anything, and the reason may be what was resumed. */
+static bool died_young(const session_mind *s, session_fate fate, uint64_t now) {
+  if (!s->handle || !s->resumed || s->leave_at != SESSION_NEVER) return false; /* announced ends say nothing of the handle */
+  if (s->phase != SESSION_OPEN || s->progressed || s->end.status != GENAI_ERROR_REFUSED) return false;
+  if (fate == SESSION_FATE_PAUSE || s->end.close_code == 1001 || s->end.close_code == 1012) return false; /* overload, a restart */
+  if (strstr(s->end.close_reason, "eadline expired")) return false;
+  return now - s->opened_at < POISON_SPAN || s->turns.due_since != SESSION_NEVER;
+}
+
+/* "Internal error" may as well be the service's trouble with everybody. Where nothing but the handle is left to go on from, trying on
+ * within the budget costs less than ending. */
+static bool spares_handle(const session_mind *s) { return s->end.close_code == 1011 && !may_begin_anew(s); }
+
 /* How it went with the handle: it is given up when the service refuses it, or when what it restores dies again and again. */
 static void judge_handle(session_mind *s, session_fate fate, uint64_t now) {
-  bool asked = s->turns.due_since != SESSION_NEVER;
-  if (!s->handle || !s->resumed || s->leave_at != SESSION_NEVER) return; /* announced ends say nothing of the handle */
+  if (!s->handle || !s->resumed || s->leave_at != SESSION_NEVER) return;
   if (s->phase == SESSION_SETUP) {
     if (fate == SESSION_FATE_HANDLE) s->handle_failed += 2;
-  } else if (s->phase == SESSION_OPEN && !s->progressed) {
-    uint64_t lived = now - s->opened_at;
-    bool closed = s->end.status == GENAI_ERROR_REFUSED;
-    /* Overload, a restart, the time limit. */
-    bool elsewhere = fate == SESSION_FATE_PAUSE || s->end.close_code == 1001 || s->end.close_code == 1012 ||
-                     strstr(s->end.close_reason, "eadline expired");
-    if (closed && !elsewhere && (lived < POISON_SPAN || asked)) s->handle_failed += 2;
+  } else if (died_young(s, fate, now)) {
+    if (!spares_handle(s)) s->handle_failed += 2;
+  } else if (s->phase == SESSION_OPEN && !s->progressed && s->end.status != GENAI_ERROR_REFUSED && s->end.status != GENAI_CLOSED) {
     /* A poor network looks the same: that counts only where there is something else to go on from. */
-    else if (!closed && !elsewhere && keeps_history(s) && lived < LOSS_SPAN) s->handle_failed += 1;
+    if (may_begin_anew(s) && now - s->opened_at < LOSS_SPAN) s->handle_failed += 1;
   }
 }
 
@@ -125,7 +140,8 @@ static void start_afresh(session_mind *s, uint64_t now) {
   s->inputs.unkept = s->inputs.unanswered;
   session_inputs_remove(&s->inputs, outdated, s);
   session_inputs_again(&s->inputs, now);
-  payload *seed = session_history_seed(&s->history, s->inputs.kept, s->owed, s->settings.announce_history || s->facts.history);
+  bool owed = s->owed || s->calls.open, complete = s->settings.announce_history || s->facts.history;
+  payload *seed = session_history_seed(&s->history, s->inputs.kept, owed, complete);
   s->seeded = seed;
   if (!seed) return;
   seed->kind = SESSION_INPUT_SEED;
@@ -162,7 +178,7 @@ static bool renews(session_mind *s, uint64_t now) {
 
 /* A handle of an earlier session that the service does not know any more: where a fresh one will do, it need not fail. */
 static bool forgets_handle(session_mind *s, session_fate fate) {
-  if (s->was_open || fate != SESSION_FATE_HANDLE || !keeps_history(s) || s->settings.single_use) return false;
+  if (s->was_open || fate != SESSION_FATE_HANDLE || !may_begin_anew(s)) return false;
   mem_free(s->handle);
   s->handle = NULL;
   return s->restart_due = true;
@@ -200,11 +216,11 @@ session_step session_recover(session_mind *s, uint64_t now) {
   if (!left && renews(s, now)) return go_on(s, RENEWAL_PAUSE, now);
   if (forgets_handle(s, fate)) return dial(s, now);
   if (!left && over(s, fate)) return s->trail.size && s->end.status != GENAI_CLOSED ? give_up(s, "") : session_end(s, false);
-  if (stable(s, now)) forget_trouble(s);
+  if (stable(s, now) && !(died_young(s, fate, now) && spares_handle(s))) forget_trouble(s); /* then the budget must end it */
   if (s->troubled_at == SESSION_NEVER) s->troubled_at = now;
   if (!left) judge_handle(s, fate, now);
   session_history_cut(&s->history, s->inputs.kept);
-  s->owed |= s->turns.answering || s->turns.due_since != SESSION_NEVER;
+  s->owed |= s->turns.answering || s->turns.asked || s->turns.due_since != SESSION_NEVER;
   const char *groundless = find_ground(s, now);
   session_turns_cut(&s->turns);
   if (groundless) return give_up(s, groundless);
@@ -228,18 +244,18 @@ static bool safe(const session_mind *s) {
  * a handle may come. */
 static bool may_leave(const session_mind *s) {
   if (s->leave_at == SESSION_NEVER || s->phase != SESSION_OPEN || s->peer_closed) return false;
-  return s->handle || s->settings.music || (!s->settings.single_use && (keeps_history(s) || !s->turns.ended));
+  return s->handle || s->settings.music || may_begin_anew(s) || (!s->settings.single_use && !s->turns.ended);
 }
 
 /* Without a pause before the next dial, it can be made while this connection still serves. */
-static bool direct(const session_mind *s, uint64_t now) { return !s->attempt || stable(s, now); }
+static bool direct(const session_mind *s, uint64_t now) { return !s->attempt || !s->hurried || stable(s, now); }
 
 uint64_t session_leaving_tick(const session_mind *s) {
   if (!may_leave(s)) return SESSION_NEVER;
   if (s->standby != SESSION_STANDBY_NONE || s->standby_failed) return s->leave_at;
   /* When the standby may be dialed: never sooner than a dial without a pause is allowed. */
   uint64_t soon = s->leave_at > STANDBY_LEAD ? s->leave_at - STANDBY_LEAD : 0;
-  uint64_t calm = s->attempt ? session_later(s->opened_at, s->settings.stable) : 0;
+  uint64_t calm = s->attempt && s->hurried ? session_later(s->opened_at, s->settings.stable) : 0;
   uint64_t at = soon > calm ? soon : calm;
   return at < s->leave_at ? at : s->leave_at;
 }
@@ -322,6 +338,7 @@ static size_t play_again(session_mind *s, uint64_t now) {
 void session_reopened(session_mind *s, uint64_t now, session_step *step) {
   genai_live_event event = {.kind = s->restart_due ? GENAI_LIVE_EVENT_DEGRADED : GENAI_LIVE_EVENT_RESUMED};
   session_inputs *in = &s->inputs;
+  unsigned open = s->calls.open;
   session_calls_lose(&s->calls, !s->handle);
   session_inputs_remove(in, session_calls_moot, &s->calls);
   if (!s->handle) session_inputs_remove(in, an_answer, NULL);
@@ -330,7 +347,7 @@ void session_reopened(session_mind *s, uint64_t now, session_step *step) {
   event.lost = in->unkept + (in->dropped - s->dropped_told);
   s->dropped_told = in->dropped;
   in->unkept = in->unkept_serial = in->unanswered = 0;
-  if (s->owed) session_turns_asked(&s->turns, now);
+  if (s->owed || s->calls.open < open) session_turns_asked(&s->turns, now); /* who called now asks again, or says something */
   s->restart_due = s->owed = s->handle_fresh = false;
   session_tell(s, &event);
   if (!s->calls.gone_now) return;

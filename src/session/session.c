@@ -51,6 +51,9 @@ void session_deinit(session_mind *s) {
   s->handle = s->facts.handle = NULL;
 }
 
+/* Something of the model, and nobody was told yet that it does not come. */
+static bool awaited(const session_mind *s) { return s->turns.due_since != SESSION_NEVER; }
+
 static const char *peer(const session_mind *s) { return s->settings.peer ? s->settings.peer : "The service"; }
 
 /* Where in its life the session is, for the sentences. */
@@ -58,7 +61,8 @@ static const char *when(const session_mind *s) {
   if (s->phase == SESSION_CONNECTING) return s->was_open ? "while connecting again" : "while connecting";
   if (s->phase == SESSION_SETUP) return s->was_open ? "during the setup of a new connection" : "during setup";
   if (s->calls.open) return "while a tool call was unanswered";
-  return s->turns.answering ? "in the middle of an answer" : "between turns";
+  if (s->turns.answering) return "in the middle of an answer";
+  return s->turns.asked ? "while an answer was awaited" : "between turns";
 }
 
 /* What the application said in vain is said with the last sentence. */
@@ -150,8 +154,12 @@ static void watch_turn(session_mind *s, const session_news *news, uint64_t now) 
 static void take_news(session_mind *s, const session_news *news, uint64_t now) {
   bool model = news->model_turn || news->output || news->calls;
   if (model || news->heard || news->activity || news->interrupted) s->handle_fresh = false;
-  if (news->calls) session_calls_made(&s->calls, news->calls);
-  if (news->cancelled) session_calls_cancelled(&s->calls, news->cancelled);
+  if (news->model_turn || news->output || news->interrupted || news->turn_complete) s->calls.restoring = false;
+  if (news->calls) session_calls_made(&s->calls, news->calls, s->inputs.serial);
+  if (news->cancelled) {
+    session_calls_cancelled(&s->calls, news->cancelled);
+    if (awaited(s)) s->turns.due_since = now;
+  }
   watch_turn(s, news, now);
   if (s->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !s->settings.music &&
       session_history_heard(&s->history, news, s->inputs.serial))
@@ -187,7 +195,7 @@ session_step session_message(session_mind *s, const session_news *news, uint64_t
 
 void session_paused(session_mind *s, bool paused, uint64_t now) {
   s->paused = paused;
-  if (s->turns.due_since != SESSION_NEVER) s->turns.due_since = now;
+  if (awaited(s)) s->turns.due_since = now;
   session_heard(s, now);
 }
 
@@ -287,7 +295,7 @@ static uint64_t silence_deadline(const session_mind *s) {
 
 /* When the model's silence is to be told. */
 static uint64_t answer_deadline(const session_mind *s) {
-  if (s->phase != SESSION_OPEN || s->paused || s->calls.open || s->turns.due_since == SESSION_NEVER) return SESSION_NEVER;
+  if (s->phase != SESSION_OPEN || s->paused || s->calls.open || !awaited(s)) return SESSION_NEVER;
   return session_later(s->turns.due_since, s->settings.answer_timeout);
 }
 
@@ -385,7 +393,9 @@ static bool asks(const payload *message) {
 static void mind_sent(session_mind *s, payload *message, uint64_t now) {
   if (asks(message)) session_turns_asked(&s->turns, now);
   s->handle_fresh = false;
-  if (message->kind == SESSION_INPUT_TOOL) session_calls_answered(&s->calls, message, s->inputs.serial + 1);
+  /* While another call is open the silence is ours: answer_deadline. */
+  if (message->kind == SESSION_INPUT_TOOL && (session_calls_answered(&s->calls, message, s->inputs.serial + 1) || awaited(s)))
+    session_turns_handed(&s->turns, now);
   if (!resumes(s)) return;
   if (message->kind == SESSION_INPUT_CONTEXT) fold(s, message);
   if (message->kind >= SESSION_INPUT_PROMPTS) keep_music(s, message);

@@ -113,6 +113,7 @@ typedef struct session_mind {
   uint64_t leave_at;       /* when to leave at the latest; SESSION_NEVER: nobody goes away */
   session_standby standby;
   bool standby_failed;     /* none is made again for this goAway: the ordinary dial follows */
+  bool hurried;            /* since the last stable connection one was followed without a pause, though others had come before */
 
   genai_live_event events[SESSION_EVENTS_MAX]; /* a ring; their texts are made when they are taken */
   unsigned event_first, event_count;

@@ -8,10 +8,18 @@ enum {
 
 void session_turns_init(session_turns *t) { *t = (session_turns){.due_since = UINT64_MAX}; }
 
-void session_turns_asked(session_turns *t, uint64_t now) { t->due_since = now; }
+void session_turns_asked(session_turns *t, uint64_t now) {
+  t->asked = true;
+  t->due_since = now;
+}
+
+void session_turns_handed(session_turns *t, uint64_t now) {
+  t->asked |= !t->answering;
+  t->due_since = now;
+}
 
 void session_turns_cut(session_turns *t) {
-  t->answering = t->generating = t->content = t->audio = t->loud = false;
+  t->answering = t->generating = t->asked = t->interrupted = t->content = t->audio = t->loud = false;
   t->audio_size = 0;
   t->due_since = UINT64_MAX;
 }
@@ -25,7 +33,9 @@ static bool loud(genai_bytes pcm) {
   return false;
 }
 
-static session_turn_faults end_turn(session_turns *t, const session_news *news) {
+/* What was asked while the turn had something in it already is still to be answered. */
+static session_turn_faults end_turn(session_turns *t, const session_news *news, uint64_t now) {
+  bool asked = t->asked && t->content;
   bool gone = news->interrupted || news->waiting_for_input || news->in_progress;
   session_turn_faults faults = {
       .empty = !t->content && !gone && !news->rejected,
@@ -36,13 +46,18 @@ static session_turn_faults end_turn(session_turns *t, const session_news *news) 
   session_turns_cut(t);
   t->ended = true;
   t->answering = news->in_progress;
+  if (asked) session_turns_asked(t, now);
   return faults;
 }
 
 session_turn_faults session_turns_heard(session_turns *t, const session_news *news, uint64_t now) {
   bool model = news->model_turn || news->output || news->calls;
-  if (news->heard) t->due_since = now;
+  if (news->heard) {
+    t->asked |= !t->answering; /* transcriptions may come late */
+    t->due_since = now;
+  }
   if (model) {
+    if (!t->answering || t->interrupted) t->asked = t->interrupted = false;
     t->answering = t->answering || news->model_turn || news->output;
     t->generating = t->answering;
     t->content = true;
@@ -57,6 +72,10 @@ session_turn_faults session_turns_heard(session_turns *t, const session_news *ne
     t->generating = false;
     t->due_since = UINT64_MAX; /* turnComplete may come as late as the end of playing; a call waits for us */
   }
-  if (news->interrupted) t->content = true; /* cut short is not empty */
-  return news->turn_complete ? end_turn(t, news) : (session_turn_faults){0};
+  if (news->interrupted) {
+    t->content = t->interrupted = true; /* cut short is not empty */
+    if (t->asked) t->due_since = now;
+  }
+  if (news->waiting_for_input) t->asked = false;
+  return news->turn_complete ? end_turn(t, news, now) : (session_turn_faults){0};
 }

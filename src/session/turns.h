@@ -27,6 +27,8 @@ typedef struct session_news {
 typedef struct session_turns {
   bool answering;     /* the model's turn began and is not complete */
   bool generating;    /* more of it is to come */
+  bool asked;         /* an answer is awaited that has not begun; during an answer, another one */
+  bool interrupted;   /* this turn was, so that what comes next of the model is the next one */
   bool content;       /* this turn had something in it */
   bool audio, loud;   /* this turn had sound, and some of it could be heard */
   bool ended;         /* a turn of the model came to its end, ever */
@@ -42,6 +44,8 @@ typedef struct session_turn_faults {
 void session_turns_init(session_turns *t);
 /* The application said something that asks for an answer. */
 void session_turns_asked(session_turns *t, uint64_t now);
+/* The application answered the model's calls: its turn goes on, or another one begins. */
+void session_turns_handed(session_turns *t, uint64_t now);
 /* What is wrong with the turn that this message ended, if it did. */
 session_turn_faults session_turns_heard(session_turns *t, const session_news *news, uint64_t now);
 /* The connection is gone, and what was being said with it. */

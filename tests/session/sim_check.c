@@ -6,7 +6,8 @@
 
 /* ---- the rate of dials ----
  * A row is what happens between two stable connections (open for `stable` or longer). Its first attempt may follow at once, as may one
- * whose credential was refused (once between two opens); the n-th, n > 1, comes no sooner than
+ * whose credential was refused (once between two opens), one after a goAway (once in a row), and one without the handle that was given
+ * and refused (once); the n-th, n > 1, comes no sooner than
  *   min(delay * 2^(n-2), delay_max) / 2
  * after the one before; a row has at most attempts_max attempts, and its last begins at most `budget` after its first loss. A standby
  * is dialed at most once beside each connection, and only where an attempt without a pause would be allowed. */
@@ -20,8 +21,12 @@ void sim_check_phase(sim *w) {
   if (was == is && !(is == SESSION_CONNECTING && w->current < 0)) return;
   if (left(was, is) && is != SESSION_CLOSING) {
     bool stable = w->now - w->opened_at >= w->settings.stable;
-    if (stable) w->row = 0;
+    if (stable) w->row = 0, w->hurried = false;
     if (stable || w->trouble_since == SESSION_NEVER) w->trouble_since = w->now;
+  }
+  if (is == SESSION_WAITING) {
+    SIM_MUST(w, was != SESSION_LEAVING || w->mind.hurried, "no gap", "a pause after the first goAway");
+    w->waited = true;
   }
   w->phase = is;
   w->phase_since = w->now;
@@ -33,11 +38,15 @@ void sim_check_attempt(sim *w) {
   for (unsigned i = 1; i < w->row && least < w->settings.delay_max; i++) least *= 2;
   if (least > w->settings.delay_max) least = w->settings.delay_max;
   uint64_t gap = w->now - w->attempt_at;
+  bool announced = w->leave_by != SESSION_NEVER && !w->waited && w->row;
   if (renewal && gap < least / 2) w->renewed = true;
+  else if (announced && !w->hurried) w->hurried = true;
+  else if (w->first_refused && !w->forgot) w->forgot = true;
   else if (w->row) SIM_MUST(w, gap >= least / 2, "dial rate", "attempt %u came %llu ms after the last", w->row + 1, (unsigned long long)gap);
   SIM_MUST(w, w->row < w->settings.attempts_max + 1, "dial rate", "%u attempts in a row", w->row);
   if (w->trouble_since != SESSION_NEVER && !renewal)
     SIM_MUST(w, w->now - w->trouble_since <= w->settings.budget, "dial rate", "an attempt after the budget");
+  w->waited = w->refused_401 = false;
   w->row++;
   w->attempt_at = w->phase_since = w->now;
 }
@@ -45,7 +54,7 @@ void sim_check_attempt(sim *w) {
 void sim_check_standby(sim *w) {
   bool stable = w->now - w->opened_at >= w->settings.stable;
   SIM_MUST(w, w->standby_of != w->current, "dial rate", "a second standby beside connection %d", w->current);
-  SIM_MUST(w, stable || !w->row, "dial rate", "a standby beside a connection that is not stable");
+  SIM_MUST(w, stable || !w->row || !w->hurried, "dial rate", "a standby beside a connection that is not stable");
   w->standby_of = w->current;
 }
 
@@ -98,6 +107,16 @@ void sim_check_event(sim *w, const session_event *event) {
   }
 }
 
+/* The service makes music by what was said last; of what it was told before, nothing is left in a new connection. */
+void sim_check_music(sim *w) {
+  const sim_connection *k = &w->connections[w->current];
+  int last[3] = {-1, -1, -1};
+  for (int i = 0; i < w->message_count; i++)
+    if (!w->messages[i].reset) last[w->messages[i].kind - SIM_PROMPTS] = i;
+  for (int c = 0; c < 3; c++) SIM_MUST(w, k->music[c] == last[c], "music", "class %d is as %d says, not as %d", c, k->music[c], last[c]);
+  SIM_MUST(w, !w->lost, "music", "%llu messages are told as lost", (unsigned long long)w->lost);
+}
+
 /* What the service's lineage lacks of what the application said is ambiguous, or was told as lost; `ended`: or with the last
  * sentence. */
 void sim_check_ledger(sim *w, bool ended) {
@@ -109,11 +128,16 @@ void sim_check_ledger(sim *w, bool ended) {
     sim_set ids = m->kind == SESSION_INPUT_SEED ? sim_ids((const char *)m->data, m->size) : (sim_set){{0}};
     sim_join(&w->seed_told, &ids);
   }
+  if (w->first_refused) SIM_MUST(w, w->figures[SIM_FIG_FRESH], "events", "a fresh session that nobody is told of");
+  unsigned open = 0; /* that the application knows to be */
+  for (int c = 0; c < SIM_CALLS; c++) open += w->open_calls >> c & 1;
+  if (!ended) SIM_MUST(w, in->waiting.count || w->mind.calls.open <= open, "calls", "%u count as open, %u are", w->mind.calls.open, open);
   if (w->serving >= 0) w->lineage = w->connections[w->serving].state;
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
-    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_gone)) continue; /* its calls are gone: told */
+    uint64_t known = m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_cancelled & ~w->open_calls;
+    if (m->kind == SIM_TOOL && !(sim_labels(w, known) & ~w->calls_gone)) continue; /* its calls are gone, cancelled or asked again: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
     if ((w->restarted || w->mind.afresh) && past && !text) continue; /* gone with the old session: told as DEGRADED */
     if (ended && ((m->kind == SIM_CONTEXT && m->on_wire) || sim_has(&w->seed_told, i))) continue; /* told again, but nobody heard it */
@@ -131,6 +155,8 @@ void sim_check_ledger(sim *w, bool ended) {
   }
   if (ended && w->calm && !w->closing && w->now > w->calm_at + 120000 && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use)
     SIM_MUST(w, !strstr(w->mind.end.message, "(recovery."), "goes on when it can", "%s", w->mind.end.message);
+  if (ended && (w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME || w->settings.single_use) && strstr(w->mind.end.message, "The resumption handle"))
+    SIM_MUST(w, w->grounds >= 2, "goes on when it can", "internal errors ended it: %s", w->mind.end.message);
   SIM_MUST(w, missing <= told, "every loss reported", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);
   bool exact = !ended && !w->restarted && !w->overflowed && (w->index == SIM_INDEX_RIGHT || w->index == SIM_INDEX_LAGS);
   if (exact) SIM_MUST(w, missing == told, "no false loss", "%u messages are missing, %llu were told as lost", missing, (unsigned long long)told);

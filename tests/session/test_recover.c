@@ -117,6 +117,26 @@ static void none_is_the_bare_session(void **state) {
 
 /* ---- transparent ---- */
 
+/* An answer that the service cannot place ends the session: better drop it, and be asked once more. */
+static void a_lagging_state_does_not_know_the_call(void **state) {
+  (void)state;
+  mind_test t;
+  open_vertex(&t);
+  mind_text(&t, "one");
+  mind_answer(&t, "yes");
+  mind_text(&t, "two");
+  mind_hear(&t, "{\"toolCall\":{\"functionCalls\":[{\"id\":\"c1\",\"name\":\"f\"}]}}");
+  mind_index(&t, "h1", 1);
+  mind_lose(&t);
+  mind_open_with(&t, "h1");
+  assert_true(mind_told(&t, GENAI_LIVE_EVENT_CALLS_GONE));
+  assert_string_equal(t.event.event.call_ids.items[0], "c1");
+  MIND_WIRE(&t, "two");
+  mind_say(&t, "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"c1\",\"name\":\"f\",\"response\":{}}]}}");
+  MIND_WIRE(&t, "two");
+  mind_end(&t);
+}
+
 static void prunes_by_index(void **state) {
   (void)state;
   mind_test t;
@@ -273,6 +293,48 @@ static void a_poisoned_handle_is_dropped(void **state) {
   mind_dials(&t);
   mind_open(&t);
   mind_expect(&t, GENAI_LIVE_EVENT_DEGRADED, 0, 0);
+  mind_end(&t);
+}
+
+/* "Internal error" may be everybody's trouble: with nothing else to go on from, the attempts or the budget end it. */
+static void internal_errors_do_not_end_a_session(void **state) {
+  (void)state;
+  for (int used = 0; used < 2; used++) { /* a used token may begin nothing either */
+    mind_test t;
+    session_settings s = with(used ? GENAI_LIVE_RECONNECT_RESUME_OR_FRESH : GENAI_LIVE_RECONNECT_RESUME);
+    s.single_use = used;
+    s.attempts_max = 8;
+    s.stable = 300; /* that does not make them count as stable */
+    mind_begin(&t, &s);
+    mind_open(&t);
+    mind_handle(&t, "h1");
+    mind_closed(&t, 1011, "Internal error encountered.");
+    for (int i = 1; i <= 8; i++) {
+      mind_dials(&t);
+      mind_open_with(&t, "h1");
+      t.now += 500;
+      mind_closed(&t, 1011, "Internal error encountered.");
+      assert_int_equal(t.step.ended, i == 8);
+    }
+    mind_ended(&t, GENAI_ERROR_REFUSED, "recovery.attempts_max");
+    assert_non_null(strstr(t.s.end.message, "What was tried before: (0) example.com")); /* each step */
+    mind_end(&t);
+  }
+}
+
+/* Other reasons point at the handle. */
+static void a_handle_that_kills_ends_a_session(void **state) {
+  (void)state;
+  mind_test t;
+  open_with(&t, GENAI_LIVE_RECONNECT_RESUME);
+  mind_handle(&t, "h1");
+  mind_lose(&t);
+  for (int i = 0; i < 2; i++) {
+    mind_dials(&t);
+    mind_open_with(&t, "h1");
+    mind_closed(&t, 1007, "Request contains an invalid argument.");
+  }
+  mind_ended(&t, GENAI_ERROR_REFUSED, "The resumption handle does not work any more.");
   mind_end(&t);
 }
 
@@ -562,6 +624,9 @@ static void waits_for_tool_calls(void **state) {
   assert_false(t.step.dial_standby);
   mind_say(&t, "{\"toolResponse\":{\"functionResponses\":[{\"id\":\"c1\",\"name\":\"f\",\"response\":{}}]}}");
   mind_handle(&t, "h3");
+  assert_false(t.step.dial_standby); /* the model is to go on */
+  mind_answer(&t, "so");
+  mind_handle(&t, "h4");
   assert_true(t.step.dial_standby);
   mind_end(&t);
 }
@@ -624,11 +689,52 @@ static void a_storm_of_them_is_slowed(void **state) {
     mind_away(&t, "0s");
     assert_true(t.step.leave);
     mind_closed(&t, 1000, "");
-    if (i) assert_int_equal(t.s.phase, SESSION_WAITING);
+    if (i > 1) assert_int_equal(t.s.phase, SESSION_WAITING);
     mind_dials(&t);
     mind_open_with(&t, "h1"); /* and the handle is not blamed */
   }
   mind_end(&t);
+}
+
+/* One goAway soon after the beginning is followed as any other, whatever was tried before; the next one obeys the pauses. */
+static void one_that_comes_early_makes_no_gap(void **state) {
+  (void)state;
+  for (int attempts = 1; attempts < 4; attempts += 2) {
+    mind_test t;
+    open_idle(&t);
+    mind_lose(&t);
+    for (int i = 1; i < attempts; i++) {
+      mind_fail(&t, GENAI_ERROR_CONNECT, 0);
+      mind_dials(&t);
+    }
+    mind_open_with(&t, "h1");
+    mind_handle(&t, "h2");
+    uint64_t from = t.now;
+    mind_away(&t, "3s");
+    assert_true(t.step.dial_standby);
+    assert_true(session_standby_ready(&t.s, t.now).leave);
+    mind_closed(&t, 1000, "");
+    assert_true(t.step.upgrade);
+    mind_open_with(&t, "h2");
+    mind_handle(&t, "h3");
+    assert_int_equal(t.now, from);
+    mind_away(&t, "3s");
+    assert_false(t.step.dial_standby);
+    mind_wait(&t);
+    assert_true(t.step.leave); /* in time all the same */
+    assert_int_equal(t.now, from + 1500);
+    mind_closed(&t, 1000, "");
+    assert_int_equal(t.s.phase, SESSION_WAITING);
+    mind_dials(&t);
+    mind_open_with(&t, "h3");
+    t.now += 5000; /* stable: as at first */
+    mind_lose(&t);
+    mind_open_with(&t, "h3");
+    mind_handle(&t, "h4");
+    mind_away(&t, "3s");
+    assert_true(t.step.dial_standby);
+    mind_end(&t);
+  }
 }
 
 static void stays_without_anything_to_go_on_from(void **state) {
@@ -755,6 +861,7 @@ int main(void) {
       cmocka_unit_test(begins_again_from_the_setup_alone),
       cmocka_unit_test(old_media_are_given_up_and_counted),
       cmocka_unit_test(none_is_the_bare_session),
+      cmocka_unit_test(a_lagging_state_does_not_know_the_call),
       cmocka_unit_test(prunes_by_index),
       cmocka_unit_test(only_pairs_count),
       cmocka_unit_test(counts_from_zero_where_told),
@@ -763,6 +870,8 @@ int main(void) {
       cmocka_unit_test(a_refused_handle_is_dropped),
       cmocka_unit_test(without_fresh_it_ends),
       cmocka_unit_test(a_poisoned_handle_is_dropped),
+      cmocka_unit_test(internal_errors_do_not_end_a_session),
+      cmocka_unit_test(a_handle_that_kills_ends_a_session),
       cmocka_unit_test(a_turn_redeems_the_handle),
       cmocka_unit_test(a_used_token_begins_nothing),
       cmocka_unit_test(history_is_announced_where_it_must_be),
@@ -782,6 +891,7 @@ int main(void) {
       cmocka_unit_test(leaves_at_once_when_there_is_no_time),
       cmocka_unit_test(a_standby_may_fail_or_be_late),
       cmocka_unit_test(a_storm_of_them_is_slowed),
+      cmocka_unit_test(one_that_comes_early_makes_no_gap),
       cmocka_unit_test(stays_without_anything_to_go_on_from),
       cmocka_unit_test(never_closed_is_fine),
       cmocka_unit_test(lost_calls_are_told_and_their_answers_dropped),

@@ -29,10 +29,10 @@ typedef struct book {
   int owner;             /* a talker's number; -1: not known yet */
   uint64_t first;        /* the position before the first entry */
   size_t count;
-  entry *entries;         /* room for open_max */
   uint32_t last[CLASSES]; /* judged: the last number of each class */
-  uint64_t tools[TOOLS_KEPT]; /* a ring of answers that were judged */
   unsigned tool_count;
+  uint64_t tools[TOOLS_KEPT]; /* a ring of answers that were judged */
+  entry entries[];            /* room for open_max */
 } book;
 
 struct books {
@@ -47,6 +47,10 @@ struct books {
   bool transparent;
   book **all;      /* by conversation */
   book **current;  /* by talker */
+  book **spare;    /* for the conversations to come, one a talker, in use already: they must not look like growth */
+  unsigned spare_count;
+  char *text;      /* what was read of the pipe, LINE_MAX_BYTES */
+  size_t size;
   books_verdict verdict;
 };
 
@@ -165,18 +169,34 @@ static const char *text_of(json_t *record, const char *name) {
   return text ? text : "";
 }
 
+/* All of it is written to, so that it counts as memory now and not little by little. */
+static void *take_memory(books *b, size_t size) {
+  void *memory = malloc(size);
+  if (!memory) abort();
+  memset(memory, 1, size);
+  b->size += size;
+  return memory;
+}
+
+static book *new_book(books *b) { return take_memory(b, sizeof(book) + b->open_max * sizeof(entry)); }
+
+static void empty(book *of) {
+  of->owner = -1;
+  of->first = 0;
+  of->count = of->tool_count = 0;
+  memset(of->last, 0, sizeof of->last);
+  memset(of->tools, 0, sizeof of->tools);
+}
+
 static book *book_of(books *b, json_t *record) {
   uint64_t conversation = number_of(record, "conversation");
   if (conversation >= BOOKS_MAX) return NULL;
-  if (!b->all[conversation]) {
-    b->all[conversation] = calloc(1, sizeof(book));
-    if (!b->all[conversation]) abort();
-    b->all[conversation]->owner = -1;
-    b->all[conversation]->entries = malloc(b->open_max * sizeof(entry));
-    if (!b->all[conversation]->entries) abort();
-    memset(b->all[conversation]->entries, 1, b->open_max * sizeof(entry)); /* all of it now: it must not look like growth */
+  book **of = &b->all[conversation];
+  if (!*of) {
+    *of = b->spare_count ? b->spare[--b->spare_count] : new_book(b);
+    empty(*of);
   }
-  return b->all[conversation];
+  return *of;
 }
 
 static script_kind mark_of(const char *kind) {
@@ -250,8 +270,7 @@ static void cut(books *b, json_t *record) {
 static void begin(books *b, json_t *record) {
   book *of = book_of(b, record);
   b->verdict.connections++;
-  if (!of) return;
-  *of = (book){.owner = -1, .entries = of->entries};
+  if (of) empty(of);
 }
 
 static void read_record(books *b, const char *line) {
@@ -270,8 +289,7 @@ static void read_record(books *b, const char *line) {
 static void *read_lines(void *user) {
   books *b = user;
   size_t used = 0;
-  char *text = malloc(LINE_MAX_BYTES);
-  if (!text) abort();
+  char *text = b->text;
   while (!atomic_load(&b->over)) {
     struct pollfd ready = {.fd = b->fd, .events = POLLIN};
     if (poll(&ready, 1, 50) <= 0) continue;
@@ -289,7 +307,6 @@ static void *read_lines(void *user) {
     memmove(text, at, used);
     if (used == LINE_MAX_BYTES - 1) used = 0;
   }
-  free(text);
   return NULL;
 }
 
@@ -302,13 +319,22 @@ books *books_open(const char *path, talker *talkers, unsigned count, bool transp
   b->count = count;
   b->transparent = transparent;
   b->open_max = count == 1 ? OPEN_ALONE : OPEN_OF_MANY;
-  b->all = calloc(BOOKS_MAX, sizeof *b->all);
-  b->current = calloc(count, sizeof *b->current);
+  b->all = take_memory(b, BOOKS_MAX * sizeof *b->all);
+  for (size_t i = 0; i < BOOKS_MAX; i++) b->all[i] = NULL;
+  b->current = take_memory(b, count * sizeof *b->current);
+  b->spare = take_memory(b, count * sizeof *b->spare);
+  for (unsigned i = 0; i < count; i++) {
+    b->current[i] = NULL;
+    b->spare[i] = new_book(b);
+  }
+  b->spare_count = count;
+  b->text = take_memory(b, LINE_MAX_BYTES);
+  b->size += count * sizeof *talkers;
   b->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   b->keeper = open(path, O_WRONLY | O_CLOEXEC);
   b->keep = keep ? fopen(keep, "we") : NULL;
   pthread_mutex_init(&b->mutex, NULL);
-  if (!b->all || !b->current || b->fd < 0 || b->keeper < 0 || net_thread_start(&b->thread, read_lines, b)) abort();
+  if (b->fd < 0 || b->keeper < 0 || net_thread_start(&b->thread, read_lines, b)) abort();
   return b;
 }
 
@@ -318,10 +344,10 @@ void books_close(books *b) {
   close(b->fd);
   close(b->keeper);
   if (b->keep) fclose(b->keep);
-  for (size_t i = 0; i < BOOKS_MAX; i++) {
-    if (b->all[i]) free(b->all[i]->entries);
-    free(b->all[i]);
-  }
+  for (size_t i = 0; i < BOOKS_MAX; i++) free(b->all[i]);
+  while (b->spare_count) free(b->spare[--b->spare_count]);
+  free(b->spare);
+  free(b->text);
   free(b->all);
   free(b->current);
   pthread_mutex_destroy(&b->mutex);
@@ -333,6 +359,13 @@ books_verdict books_look(books *b) {
   books_verdict verdict = b->verdict;
   pthread_mutex_unlock(&b->mutex);
   return verdict;
+}
+
+size_t books_size(books *b) {
+  pthread_mutex_lock(&b->mutex);
+  size_t size = b->size;
+  pthread_mutex_unlock(&b->mutex);
+  return size;
 }
 
 /* Whether the last number of each class is there, and every answer whose call the service still knows. */

@@ -89,6 +89,7 @@ typedef struct books_verdict {
 books *books_open(const char *path, talker *talkers, unsigned count, bool transparent, const char *keep);
 void books_close(books *b);
 books_verdict books_look(books *b);
+size_t books_size(books *b); /* bytes: all of them in use from the start, but for conversations beyond one a talker */
 /* Whether everything that the talker has sent has arrived; its lineage is judged then, and later lines are passed over. */
 bool books_settle(books *b, talker *t);
 /* Judges it as it is. */
@@ -100,7 +101,7 @@ typedef struct service_process {
   const char *program, *folder;
   process child;
   int port;
-  char url[64], ca[256], ledger[256], state[256];
+  char url[64], ca[256], cert[256], ledger[256], state[256];
 } service_process;
 
 /* Makes the pipe of the ledger, if one is wanted; starts nothing. */
@@ -115,7 +116,6 @@ void service_abandon(void); /* kills the one that runs, from anywhere */
 
 typedef struct talk_options {
   bool vertex;
-  bool any_certificate; /* the service is started again, with another authority */
   unsigned sessions, receivers, gap_ms;
   uint32_t keepalive_ms, keepalive_timeout_ms;
   bool verbose;
@@ -149,5 +149,11 @@ void watch_end(void);
 
 typedef struct vitals { long rss_kb, descriptors, threads; } vitals; /* -1: not known here */
 vitals vitals_of(long pid); /* 0: of this process */
+
+/* ---- memory.c: what the library holds ---- */
+
+void memory_count(void); /* from now on; before anything else of the library */
+size_t memory_in_use(void);
+size_t memory_peak(void); /* the most so far */
 
 #endif
