@@ -87,6 +87,13 @@ void arena_reset(arena *a) {
   if (keep) arena_attach(a, keep);
 }
 
+static size_t padding(const arena *a) { return (size_t)(-(uintptr_t)a->cursor & (alignof(max_align_t) - 1)); }
+
+void arena_align(arena *a) {
+  size_t pad = padding(a);
+  if (pad <= (size_t)(a->end - a->cursor)) a->cursor += pad;
+}
+
 uint8_t *arena_bytes(arena *a, size_t size) {
   if ((size_t)(a->end - a->cursor) < size && !grow(a, size)) return NULL;
   /* An arena that was never used has no chunk; a present empty value still needs an address. */
@@ -97,7 +104,7 @@ uint8_t *arena_bytes(arena *a, size_t size) {
 }
 
 void *arena_alloc(arena *a, size_t size) {
-  size_t pad = (size_t)(-(uintptr_t)a->cursor & (alignof(max_align_t) - 1));
+  size_t pad = padding(a);
   if (size > SIZE_MAX - pad || (size_t)(a->end - a->cursor) < size + pad || !a->cursor) {
     if (!grow(a, size ? size : 1)) return NULL;
     pad = 0;
@@ -117,7 +124,7 @@ void *arena_zalloc(arena *a, size_t size) {
 char *arena_strndup(arena *a, const char *text, size_t size) {
   char *copy = (char *)arena_bytes(a, size + 1);
   if (!copy) return NULL;
-  memcpy(copy, text, size);
+  mem_copy(copy, text, size);
   copy[size] = '\0';
   return copy;
 }

@@ -33,6 +33,8 @@ void arena_chunk_free(arena_chunk *chunk);
 /* Aligned for any type; not zeroed. NULL when memory or the ceiling is out (a->full tells which). */
 void *arena_alloc(arena *a, size_t size);
 void *arena_zalloc(arena *a, size_t size);
+/* Starts the next allocation where any type may stand, if there is room. */
+void arena_align(arena *a);
 /* Byte-aligned. */
 uint8_t *arena_bytes(arena *a, size_t size);
 char *arena_strndup(arena *a, const char *text, size_t size);

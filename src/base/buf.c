@@ -42,14 +42,18 @@ bool buf_append(buf *b, const void *data, size_t size) {
   if (!size) return !b->failed;
   uint8_t *room = buf_room(b, size);
   if (!room) return false;
-  memcpy(room, data, size);
+  mem_copy(room, data, size);
   b->size += size;
   return true;
 }
 
 bool buf_text(buf *b, const char *text) { return buf_append(b, text, strlen(text)); }
 
-bool buf_byte(buf *b, uint8_t byte) { return buf_append(b, &byte, 1); }
+bool buf_byte(buf *b, uint8_t byte) {
+  if (b->size == b->capacity) return buf_append(b, &byte, 1);
+  b->data[b->size++] = byte;
+  return true;
+}
 
 bool buf_format(buf *b, const char *format, ...) {
   va_list args, again;

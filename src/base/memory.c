@@ -43,3 +43,14 @@ char *mem_strdup(const char *text) { return text ? mem_strndup(text, strlen(text
 void mem_free(void *memory) {
   if (memory) current.release(memory, current.user);
 }
+
+/* From 2 to 4 KB on the GNU C library copies with `rep movsb`, which takes thirty times as long on some processors (AMD
+ * Zen 3 and 4) when `to` lies a few bytes behind `from` modulo 4096, as chance has it. Pieces of less cost nothing. */
+enum { PIECE = 2000 };
+
+void mem_copy(void *to, const void *from, size_t size) {
+  char *at = to;
+  const char *source = from;
+  for (; size > PIECE; size -= PIECE, at += PIECE, source += PIECE) memcpy(at, source, PIECE);
+  memcpy(at, source, size);
+}

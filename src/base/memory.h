@@ -11,5 +11,6 @@ void *mem_dup(const void *memory, size_t size);
 char *mem_strdup(const char *text);                    /* NULL in, NULL out */
 char *mem_strndup(const char *text, size_t size);      /* adds the NUL */
 void mem_free(void *memory);                           /* takes NULL */
+void mem_copy(void *to, const void *from, size_t size); /* memcpy for what may be large */
 
 #endif

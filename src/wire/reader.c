@@ -66,51 +66,17 @@ bool reader_memory(reader *r) {
   return false;
 }
 
-bool reader_count(reader *r) {
-  if (r->elements_left) {
-    r->elements_left--;
-    return true;
-  }
+bool reader_too_many(reader *r) {
   return fail_with(r, GENAI_ERROR_LIMIT, "there are more objects and list items than the ceiling allows");
-}
-
-/* ---- containers ---- */
-
-bool reader_open(reader *r, uint8_t opener, const char *expected, bool *empty) {
-  wire_scan *s = &r->scan;
-  if (wire_scan_peek(s) != opener) return reader_expected(r, expected);
-  if (!wire_scan_enter(s)) return reader_fail(r);
-  s->p++;
-  if ((*empty = wire_scan_peek(s) == opener + 2)) { /* ']' and '}' in ASCII */
-    s->p++;
-    s->depth--;
-  }
-  return true;
-}
-
-bool reader_next(reader *r, uint8_t closer, bool *done) {
-  wire_scan *s = &r->scan;
-  if ((*done = wire_scan_peek(s) == closer)) s->depth--;
-  return wire_scan_take(s, *done ? closer : ',', "a comma or a closing bracket is missing") || reader_fail(r);
 }
 
 /* ---- names ---- */
 
-static inline uint64_t load8(const char *p) {
-  uint64_t word;
-  memcpy(&word, p, 8);
-  return word;
-}
-
-/* Names are mostly of 8 to 16 bytes: two words that may overlap. */
 static inline bool is_name(const char *name, size_t name_size, const char *given, size_t size) {
-  if (name_size != size) return false;
-  if (size < 8 || size > 16) return memcmp(name, given, size) == 0;
-  return load8(name) == load8(given) && load8(name + size - 8) == load8(given + size - 8);
+  return name_size == size && wire_same(name, given, size);
 }
 
-const wire_field *wire_field_named(const wire_message *type, const char *name, size_t size) {
-  if (!size) return NULL;
+static const wire_field *search_names(const wire_message *type, const char *name, size_t size) {
   for (uint32_t i = wire_name_hash(name, size);; i++) {
     uint8_t slot = type->names[i & type->name_mask];
     if (!slot) return NULL;
@@ -119,6 +85,19 @@ const wire_field *wire_field_named(const wire_message *type, const char *name, s
         is_name(f->alias, f->alias_size, name, size) || is_name(f->alias_snake, f->alias_snake_size, name, size))
       return f;
   }
+}
+
+/* Most names are canonical and in the first place looked at. */
+static inline const wire_field *find_name(const wire_message *type, const char *name, size_t size) {
+  if (!size) return NULL;
+  uint8_t slot = type->names[wire_name_hash(name, size) & type->name_mask];
+  if (!slot) return NULL;
+  const wire_field *f = &type->fields[slot - 1];
+  return is_name(f->name, f->name_size, name, size) ? f : search_names(type, name, size);
+}
+
+const wire_field *wire_field_named(const wire_message *type, const char *name, size_t size) {
+  return find_name(type, name, size);
 }
 
 enum { NAME_MAX = 64 };
@@ -180,14 +159,18 @@ static bool clear(reader *r, const wire_field *f, uint8_t *message) {
   return true;
 }
 
-static bool read_field(reader *r, const wire_field *f, uint8_t *message) {
+static bool read_message_field(reader *r, const wire_field *f, uint8_t *message) {
+  return (*(const void **)(void *)(message + f->offset) = reader_new_message(r, f->type.message)) != NULL;
+}
+
+static inline bool read_field(reader *r, const wire_field *f, uint8_t *message) {
   wire_path path = {r->path, f->name, f->name_size, WIRE_PATH_NO_INDEX};
   bool read;
   r->path = &path;
   if (wire_scan_peek(&r->scan) == 'n')
     read = clear(r, f, message);
   else if (f->shape == WIRE_SINGLE)
-    read = reader_value(r, f, message);
+    read = f->kind == WIRE_MESSAGE ? read_message_field(r, f, message) : reader_value(r, f, message);
   else if (f->shape == WIRE_LIST)
     read = reader_list(r, f, &path, message + f->offset);
   else
@@ -196,14 +179,19 @@ static bool read_field(reader *r, const wire_field *f, uint8_t *message) {
   return read;
 }
 
-/* A name with escapes in it; one that is longer is no field's. */
+/* One that is longer, with escapes in it, is no field's. */
 enum { ESCAPED_NAME_MAX = 6 * 256 };
 
-static bool read_member(reader *r, const wire_message *type, uint8_t *message) {
+/* Takes a name that is unknown, or not written as usual, and its colon. NULL: there is no such field, or after an
+ * error. */
+static const wire_field *take_unusual_name(reader *r, const wire_message *type) {
   wire_scan *s = &r->scan;
   wire_string string;
   uint8_t buffer[ESCAPED_NAME_MAX];
-  if (!wire_scan_name(s, &string)) return reader_fail(r);
+  if (!wire_scan_name(s, &string)) {
+    reader_fail(r);
+    return NULL;
+  }
   const char *name = (const char *)string.data;
   size_t size = string.size;
   if (string.escaped && size <= sizeof buffer) {
@@ -211,12 +199,26 @@ static bool read_member(reader *r, const wire_message *type, uint8_t *message) {
     size = wire_unescape(&string, buffer);
   }
   const wire_field *f = wire_field_named(type, name, size);
-  if (f) return read_field(r, f, message);
-  if (r->limits.refuse_unknown) {
+  if (!f && r->limits.refuse_unknown) {
     s->p = string.data;
-    return fail_unknown(r, type, name, size);
+    fail_unknown(r, type, name, size);
   }
-  return wire_scan_value(s) || reader_fail(r);
+  return f;
+}
+
+static bool read_member(reader *r, const wire_message *type, uint8_t *message) {
+  wire_scan *s = &r->scan;
+  wire_string name;
+  const wire_field *f = NULL;
+  if (wire_scan_peek(s) == '"' && wire_scan_word(s, &name))
+    f = find_name(type, (const char *)name.data, name.size);
+  if (f) {
+    s->p = name.data + name.size + 1;
+    if (!wire_scan_colon(s)) return reader_fail(r);
+  } else if (!(f = take_unusual_name(r, type))) {
+    return r->status == GENAI_OK && (wire_scan_value(s) || reader_fail(r));
+  }
+  return read_field(r, f, message);
 }
 
 static bool read_message(reader *r, const wire_message *type, uint8_t *message) {

@@ -1,7 +1,5 @@
 #include "wire/scan.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "base/number.h"
 #include "base/utf8.h"
@@ -41,20 +39,29 @@ bool wire_scan_fault(wire_scan *s, const char *fault) {
   return false;
 }
 
-/* The service indents its JSON, so most white space is a line's end and a run of blanks. */
-static const uint8_t *pass_blanks(const uint8_t *p, const uint8_t *end) {
-  for (; end - p >= 16; p += 16) {
-    unsigned at = first_mark(load(p) ^ EACH(' '));
-    if (at < 16) return p + at;
-  }
-  while (p < end && *p == ' ') p++;
-  return p;
+static bool is_space(uint8_t byte) {
+  const uint64_t spaces = UINT64_C(1) << ' ' | UINT64_C(1) << '\n' | UINT64_C(1) << '\r' | UINT64_C(1) << '\t';
+  return byte <= ' ' && (spaces >> byte & 1);
 }
 
-void wire_scan_space(wire_scan *s) {
-  const uint8_t *p = s->p;
-  while (p < s->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p = pass_blanks(p + 1, s->end);
-  s->p = p;
+/* The service indents its JSON, so most white space is a line's end and a run of blanks. */
+uint8_t wire_scan_space(wire_scan *s) {
+  const uint64_t blanks = UINT64_C(0x2020202020202020);
+  const uint8_t *p = s->p, *end = s->end;
+  for (; p < end; p++) {
+    if (!is_space(*p)) {
+      s->p = p;
+      return *p;
+    }
+    for (; end - p > 8; p += 8) {
+      uint64_t other = wire_load8(p + 1) ^ blanks;
+      if (!other) continue;
+      p += first_in_half(other);
+      break;
+    }
+  }
+  s->p = end;
+  return 0;
 }
 
 bool wire_scan_end(wire_scan *s) {
@@ -62,8 +69,7 @@ bool wire_scan_end(wire_scan *s) {
   return s->p == s->end || wire_scan_fault(s, "something follows the value");
 }
 
-bool wire_scan_enter(wire_scan *s) {
-  if (++s->depth <= s->depth_max) return true;
+bool wire_scan_too_deep(wire_scan *s) {
   s->limit = true;
   return wire_scan_fault(s, "objects and lists are nested too deeply");
 }
@@ -133,6 +139,17 @@ bool wire_scan_string(wire_scan *s, wire_string *out) {
   return true;
 }
 
+bool wire_scan_word(const wire_scan *s, wire_string *out) {
+  const uint8_t *start = s->p + 1;
+  for (const uint8_t *p = start; p < start + 32 && s->end - p > 16; p += 16) {
+    unsigned at = first_mark((bytes16)(load(p) == EACH('"')));
+    if (at == 16) continue;
+    *out = (wire_string){start, (size_t)(p - start) + at, false};
+    return true;
+  }
+  return false;
+}
+
 static uint32_t hex4(const uint8_t *p) {
   return (uint32_t)(hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 | hex_value(p[3]));
 }
@@ -182,33 +199,9 @@ size_t wire_unescape(const wire_string *string, uint8_t *out) {
 
 /* ---- the other tokens, and whole values ---- */
 
-/* Most names are short and plain, with their colon at once: one look at sixteen bytes. */
-static bool scan_short_name(wire_scan *s, wire_string *out) {
-  const uint8_t *start = s->p + 1;
-  if (s->end - start <= 16) return false;
-  bytes16 bytes = load(start);
-  unsigned size = first_mark((bytes16)((bytes == EACH('"')) | (bytes == EACH('\\')) | (bytes < EACH(0x20)) |
-                                       (bytes >= EACH(0x80))));
-  if (size == 16 || start[size] != '"' || start[size + 1] != ':') return false;
-  *out = (wire_string){start, size, false};
-  s->p = start + size + 2;
-  return true;
-}
-
 bool wire_scan_name(wire_scan *s, wire_string *out) {
   if (wire_scan_peek(s) != '"') return wire_scan_take(s, '"', "the name of a member is missing");
-  if (scan_short_name(s, out)) return true;
-  if (!wire_scan_string(s, out)) return false;
-  wire_scan_peek(s);
-  return wire_scan_take(s, ':', "a colon is missing after a name");
-}
-
-bool wire_scan_literal(wire_scan *s, const char *literal) {
-  size_t size = strlen(literal);
-  if ((size_t)(s->end - s->p) < size || memcmp(s->p, literal, size) != 0)
-    return wire_scan_fault(s, "a value is missing or misspelled");
-  s->p += size;
-  return true;
+  return wire_scan_string(s, out) && wire_scan_colon(s);
 }
 
 size_t wire_scan_number(wire_scan *s) {

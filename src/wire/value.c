@@ -69,10 +69,25 @@ static bool number_text(reader *r, const char *expected, const char **text, size
   return *size || reader_fail(r);
 }
 
+/* The usual integer, bare and short enough for any int64: taken, if there is one. */
+static bool short_integer(wire_scan *s, int64_t *value) {
+  const uint8_t *first = s->p + (s->p < s->end && *s->p == '-'), *p = first;
+  int64_t sum = 0;
+  for (; p < s->end && (uint8_t)(*p - '0') <= 9; p++) {
+    if (p - first == 18) return false;
+    sum = sum * 10 + (*p - '0');
+  }
+  if (p == first || p == s->end || *p == '.' || (*p | 0x20) == 'e' || (*first == '0' && p - first > 1)) return false;
+  *value = first > s->p ? -sum : sum;
+  s->p = p;
+  return true;
+}
+
 static bool read_integer(reader *r, int64_t low, int64_t high, const char *expected, int64_t *value) {
   const uint8_t *start = r->scan.p;
   const char *text = NULL;
   size_t size = 0;
+  if (short_integer(&r->scan, value)) return (*value >= low && *value <= high) || reader_wrong(r, start, expected);
   if (!number_text(r, expected, &text, &size)) return false;
   if (number_read_int64(text, size, value) && *value >= low && *value <= high) return true;
   return reader_wrong(r, start, expected);
@@ -114,6 +129,12 @@ static bool read_bool(reader *r, bool *value) {
   return wire_scan_literal(&r->scan, *value ? "true" : "false") || reader_fail(r);
 }
 
+static int32_t enum_value(const wire_enum *type, const wire_string *word) {
+  for (int32_t i = 0; i < type->count; i++)
+    if (type->sizes[i] == word->size && type->texts[i] && wire_same(type->texts[i], word->data, word->size)) return i;
+  return -1;
+}
+
 bool reader_enum(reader *r, const wire_enum *type, int32_t *value, const char **text) {
   wire_scan *s = &r->scan;
   uint8_t c = wire_scan_peek(s);
@@ -125,20 +146,17 @@ bool reader_enum(reader *r, const wire_enum *type, int32_t *value, const char **
     return true;
   }
   wire_string string;
-  if (!wire_scan_string(s, &string)) return reader_fail(r);
-  for (int32_t i = 0; i < type->count && !string.escaped; i++) {
-    if (type->sizes[i] != string.size || !type->texts[i] || memcmp(type->texts[i], string.data, string.size) != 0)
-      continue;
-    *value = i;
-    if (i == 0) *text = type->texts[0];
+  if (wire_scan_word(s, &string) && (*value = enum_value(type, &string)) >= 0) {
+    s->p = string.data + string.size + 1;
+    if (*value == 0) *text = type->texts[0];
     return true;
   }
-  /* Unknown to this version, or written with escapes. */
+  /* Long, unknown to this version, or written with escapes. */
+  if (!wire_scan_string(s, &string)) return reader_fail(r);
   const char *copy = reader_copy(r, &string);
   if (!copy) return false;
-  *value = 0;
-  for (int32_t i = 1; i < type->count; i++)
-    if (type->texts[i] && strcmp(type->texts[i], copy) == 0) *value = i;
+  *value = enum_value(type, &(wire_string){(const uint8_t *)copy, strlen(copy), false});
+  if (*value < 0) *value = 0;
   if (*value == 0) *text = copy;
   return true;
 }
@@ -191,9 +209,10 @@ static bool finish_bytes(reader *r, const uint8_t *text, size_t taken, const uin
 
 /* The string of sound is walked once: it is decoded from the text straight into the arena until something else than
  * base64 stands there, which is its closing quote. Where the arena has no room for the whole rest of the text the quote
- * is found first. */
+ * is found first. Bytes that are aligned decode a sixth faster, and are the samples that they hold. */
 static bool read_plain_bytes(reader *r, const uint8_t *text, genai_bytes *value) {
   arena *a = r->arena;
+  arena_align(a);
   size_t rest = (size_t)(r->scan.end - text), taken = 0, room = base64_decoded_max(rest);
   bool fits = room <= (size_t)(a->end - a->cursor);
   if (fits) taken = base64_decode_groups(text, rest, a->cursor);
@@ -259,7 +278,7 @@ bool reader_value(reader *r, const wire_field *field, uint8_t *message) {
     const char **text = (const char **)(void *)(message + field->text_offset);
     return reader_enum(r, field->type.enumeration, at, text);
   }
-  case WIRE_MESSAGE: return (*(const void **)at = reader_new_message(r, field->type.message)) != NULL;
+  case WIRE_MESSAGE: break; /* the caller's */
   case WIRE_STRING:
   case WIRE_JSON:
   case WIRE_OBJECT: return (*(const char **)at = reader_text(r, field)) != NULL;

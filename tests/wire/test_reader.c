@@ -46,6 +46,9 @@ static void test_names(void **state) {
                  "{\"usageMetadata\":{\"responseTokenCount\":1,\"responseTokensDetails\":[]}}");
   assert_becomes(server, "{\"voiceActivity\":{\"type\":\"ACTIVITY_START\"}}",
                  "{\"voiceActivity\":{\"voiceActivityType\":\"ACTIVITY_START\"}}");
+  assert_becomes(server, "{\"serverContent\" : {\"turnComplete\"\n\t:true} , \"usageMetadata\"  :{}}",
+                 "{\"serverContent\":{\"turnComplete\":true},\"usageMetadata\":{}}");
+  assert_refused(server, "{\"serverContent\" {\"turnComplete\":true}, \"usageMetadata\":{}}", NULL, GENAI_ERROR_MESSAGE, "a colon is missing");
   assert_becomes(server, "{\"\\u0073erver\\u0043ontent\":{}}", "{\"serverContent\":{}}");
   assert_becomes(server, "{\"ServerContent\":{},\"servercontent\":{},\"server_Content\":{},\"\":{},\"s\":1,\"serverConten\":2}", "{}");
   /* Every name of every message finds its field. */
@@ -100,6 +103,12 @@ static void test_integers(void **state) {
   assert_becomes(schema, "{\"maxItems\":\"7\",\"minItems\":1e3}", "{\"maxItems\":\"7\",\"minItems\":\"1000\"}");
   assert_becomes(schema, "{\"maxItems\":\"9223372036854775807\",\"minItems\":-9223372036854775808}",
                  "{\"maxItems\":\"9223372036854775807\",\"minItems\":\"-9223372036854775808\"}");
+  assert_becomes(schema, "{\"maxItems\":999999999999999999,\"minItems\":-999999999999999999}",
+                 "{\"maxItems\":\"999999999999999999\",\"minItems\":\"-999999999999999999\"}");
+  assert_becomes(schema, "{\"maxItems\":1000000000000000000,\"minItems\":9223372036854775807}",
+                 "{\"maxItems\":\"1000000000000000000\",\"minItems\":\"9223372036854775807\"}");
+  assert_becomes(schema, "{\"maxItems\":-0 ,\"minItems\":0\n}", "{\"maxItems\":\"0\",\"minItems\":\"0\"}");
+  assert_becomes(config, "{\"seed\":1E1}", "{\"seed\":10}");
   assert_becomes(config, "{\"seed\":\"5.0\"}", "{\"seed\":5}");
   assert_becomes(config, "{\"seed\":\"\\u0035\"}", "{\"seed\":5}");
   assert_becomes(config, "{\"seed\":-2147483648}", "{\"seed\":-2147483648}");
@@ -107,6 +116,9 @@ static void test_integers(void **state) {
                                     "{\"seed\":\"x\"}", "{\"seed\":\"01\"}"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
     assert_refused(config, bad[i], NULL, GENAI_ERROR_MESSAGE, "in seed: not a 32-bit integer.");
+  static const char *const odd[] = {"{\"seed\":-}", "{\"seed\":01}", "{\"seed\":-00}", "{\"seed\":1.}", "{\"seed\":1e}", "{\"seed\":1",
+                                    "{\"seed\":-", "{\"seed\":12x}", "{\"seed\":1 2}"};
+  for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) assert_refused(config, odd[i], NULL, GENAI_ERROR_MESSAGE, "");
   assert_refused(config, "{\"seed\":true}", NULL, GENAI_ERROR_MESSAGE, "in seed: expected a 32-bit integer, found true or false.");
   assert_refused(schema, "{\"maxItems\":9223372036854775808}", NULL, GENAI_ERROR_MESSAGE, "in maxItems: not a 64-bit integer.");
   assert_refused(schema, "{\"maxItems\":[1]}", NULL, GENAI_ERROR_MESSAGE, "expected a 64-bit integer, found a list.");
@@ -230,6 +242,66 @@ static void test_bytes_of_every_size(void **state) {
     arena_deinit(&a);
     free(json);
     free(pcm);
+  }
+}
+
+/* The audio field alone; `escaped` writes the first character as \u00XX, so that the string is scanned before it is
+ * decoded. The blanks before it move it through every place of a vector. */
+static genai_status read_audio(arena *a, const char *text, size_t size, size_t blanks, bool escaped, genai_bytes *bytes) {
+  char json[400];
+  genai_error error = {0};
+  void *out = NULL;
+  int first = snprintf(json, sizeof json, "{%*s\"data\":\"", (int)blanks, "");
+  size_t at = (size_t)first;
+  if (escaped) at += (size_t)snprintf(json + at, sizeof json - at, "\\u00%02x", (unsigned char)text[0]);
+  memcpy(json + at, text + escaped, size - escaped);
+  at += size - escaped;
+  memcpy(json + at, "\"}", 2);
+  arena_init(a, 1 << 16);
+  genai_status status = read_bytes_as(a, &wire_blob, json, at + 2, NULL, &out, &error);
+  *bytes = status == GENAI_OK ? ((const genai_blob *)out)->data : (genai_bytes){NULL, 0};
+  assert_int_equal((uintptr_t)bytes->data % _Alignof(max_align_t), 0);
+  return status;
+}
+
+/* Decoding straight from the text and decoding what has been scanned agree. */
+static void assert_same_audio(const char *text, size_t size, size_t blanks, bool valid) {
+  arena a, b;
+  genai_bytes one, two;
+  genai_status status = read_audio(&a, text, size, blanks, false, &one);
+  assert_int_equal(status, valid ? GENAI_OK : GENAI_ERROR_MESSAGE);
+  if (size) assert_int_equal(read_audio(&b, text, size, blanks, true, &two), status);
+  if (size && valid) {
+    assert_int_equal(one.size, two.size);
+    assert_memory_equal(one.data, two.data, one.size);
+  }
+  if (size) arena_deinit(&b);
+  arena_deinit(&a);
+}
+
+static void test_bytes_at_every_place(void **state) {
+  (void)state;
+  static const char letters[] = "ACEGIKMOQSUVWXYZ0123456789+/-_ac"; /* none of which may follow a backslash, but / */
+  size_t step = scaled_down(32) < 32 ? 7 : 1;
+  for (size_t size = 0; size <= 200; size++) {
+    char text[201];
+    for (size_t i = 0; i < size; i++) text[i] = letters[(i * 5 + i / 7 + size) % 32];
+    for (size_t blanks = 0; blanks < 32; blanks += step) assert_same_audio(text, size, blanks, size % 4 != 1);
+    for (size_t i = 1; i < size; i += size < 80 ? 1 : step * 3) {
+      char kept = text[i];
+      static const char odd[] = {'"', '*', '\n', '\0', ' ', '\x7F', '\x80', '\xFF', '@', '[', '`', '{', ':', '.'};
+      for (size_t k = 0; k < sizeof odd; k++) {
+        text[i] = odd[k];
+        assert_same_audio(text, size, (i + k) % 32, false);
+      }
+      text[i] = '\\';
+      bool slash = i + 1 < size && text[i + 1] == '/';
+      assert_same_audio(text, size, i % 32, slash && (size - 1) % 4 != 1);
+      text[i] = '=';
+      bool last = i + 1 == size && size % 4 == 0;
+      assert_same_audio(text, size, i % 32, last);
+      text[i] = kept;
+    }
   }
 }
 
@@ -496,6 +568,7 @@ int main(void) {
       cmocka_unit_test(test_integers),       cmocka_unit_test(test_doubles),
       cmocka_unit_test(test_enums),          cmocka_unit_test(test_durations),
       cmocka_unit_test(test_bytes),          cmocka_unit_test(test_bytes_of_every_size),
+      cmocka_unit_test(test_bytes_at_every_place),
       cmocka_unit_test(test_strings),
       cmocka_unit_test(test_free_form),      cmocka_unit_test(test_lists_and_maps),
       cmocka_unit_test(test_unknown),        cmocka_unit_test(test_whole_text),
