@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,18 +116,20 @@ static int pour(link_end *l, long count) {
   return failed;
 }
 
-/* Skips masked frames until the client's close frame, and answers that. */
-static void sink(link_end *l) {
+/* Skips masked frames until the client's close frame, and answers that; each other one with the answer, if there is one. */
+static void sink(link_end *l, const void *answer, size_t answer_size) {
   static const unsigned char close_frame[4] = {0x88, 2, 0x03, 0xE8};
   unsigned char *data = malloc(READ_SIZE), header[14];
   size_t have = 0, need = 2;
   uint64_t left = 0;
+  bool text = false;
   for (ssize_t n; (n = get(l, data, READ_SIZE)) > 0;) {
     for (size_t i = 0; i < (size_t)n;) {
       if (left) {
         size_t skip = left < (size_t)n - i ? (size_t)left : (size_t)n - i;
         left -= skip;
         i += skip;
+        if (!left && text && answer_size && put(l, answer, answer_size)) goto end;
         continue;
       }
       header[have++] = data[i++];
@@ -136,6 +139,7 @@ static void sink(link_end *l) {
       if (have < need) continue;
       left = size < 126 ? size : 0;
       for (size_t k = 2; k < need - 4; k++) left = left << 8 | header[k];
+      text = (header[0] & 15) < 3;
       if ((header[0] & 15) == 8) {
         put(l, close_frame, sizeof close_frame);
         goto end;
@@ -146,6 +150,17 @@ static void sink(link_end *l) {
   }
 end:
   free(data);
+}
+
+static void echo(link_end *l) {
+  size_t size;
+  char *message = peer_audio_message(PEER_ECHO_ANSWER, &size);
+  unsigned char *answer = malloc(size + 4);
+  size_t header = frame_header(answer, 2, size);
+  memcpy(answer + header, message, size);
+  sink(l, answer, header + size);
+  free(answer);
+  free(message);
 }
 
 /* ---- the upgrade ---- */
@@ -204,8 +219,10 @@ static void *serve(void *argument) {
   const char *count = strstr((const char *)setup, "pour=");
   if (count)
     pour(&l, atol(count + 5));
+  else if (strstr((const char *)setup, "models/echo"))
+    echo(&l);
   else
-    sink(&l);
+    sink(&l, NULL, 0);
   if (l.ssl) SSL_shutdown(l.ssl);
 end:
   SSL_free(l.ssl);

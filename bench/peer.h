@@ -1,7 +1,8 @@
 /* The other end of the benchmarks, in a process of its own: a WebSocket server, over TLS or plain, that either pours ready-made
  * audio messages into the client or reads whatever it is sent. The model's name in the setup says what it does:
  *   pour=N    after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
- *   sink      after setupComplete reads until the client closes */
+ *   sink      after setupComplete reads until the client closes
+ *   echo      answers each message with 1,920 bytes of PCM, until the client closes */
 #ifndef GENAI_BENCH_PEER_H
 #define GENAI_BENCH_PEER_H
 
@@ -9,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { PEER_PCM_SIZE = 11520 };
+enum { PEER_PCM_SIZE = 11520, PEER_ECHO_ASK = 640, PEER_ECHO_ANSWER = 1920 };
 
 typedef struct peer {
   pid_t pid;
