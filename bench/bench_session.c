@@ -1,7 +1,6 @@
 /* What a whole session costs beside the bare TLS floor: the same bytes, the same peer in another process, one run.
  *
  *   bench_session [receive|send|all] [MESSAGES]
- *   bench_session session receive|send MESSAGES PORT CA_FILE|-   (one figure, against a running bench_peer)
  *
  * receive: 11,520-byte-PCM messages over TLS 1.3, audio bytes in the application's hand, against a loop of SSL_read.
  * send: 3,200-byte chunks at full speed, against SSL_write of ready frames batched to full records. */
@@ -159,19 +158,7 @@ static void report(const char *what, double *floor, double *session, long messag
   fflush(stdout);
 }
 
-/* One figure for comparisons with other clients: microseconds of CPU a message. */
-static int one(char **argv) {
-  long messages = atol(argv[3]);
-  peer p = {.port = atoi(argv[4]), .tls = strcmp(argv[5], "-") != 0};
-  if (messages < 1) die("the number of messages is no number");
-  if (p.tls) snprintf(p.ca_file, sizeof p.ca_file, "%s", argv[5]);
-  double used = strcmp(argv[2], "send") ? session_receive(&p, messages) : session_send(&p, messages);
-  printf("%.2f\n", used / (double)messages * 1e6);
-  return 0;
-}
-
 int main(int argc, char **argv) {
-  if (argc == 6 && !strcmp(argv[1], "session")) return one(argv);
   const char *what = argc > 1 ? argv[1] : "all";
   long messages = argc > 2 ? atol(argv[2]) : 40000;
   double floor[RUNS], session[RUNS];

@@ -201,10 +201,11 @@ static void *serve(void *argument) {
   if (peer_put(&l, complete, sizeof complete - 1)) goto end;
   const char *count = strstr((const char *)setup, "pour=");
   const char *size = strstr((const char *)setup, "size="), *talk = strstr((const char *)setup, "talk=");
+  size_t pcm_size = size ? (size_t)atol(size + 5) : PEER_PCM_SIZE;
   if (count)
-    pour(&l, atol(count + 5), size ? (size_t)atol(size + 5) : PEER_PCM_SIZE);
+    pour(&l, atol(count + 5), pcm_size);
   else if (talk)
-    peer_talk(&l, talk);
+    peer_talk(&l, talk, pcm_size);
   else
     sink(&l);
   if (l.ssl) SSL_shutdown(l.ssl);

@@ -1,10 +1,10 @@
 /* The other end of the benchmarks, in a process of its own: a WebSocket server, over TLS or plain, that either pours ready-made
  * audio messages into the client or reads whatever it is sent. The model's name in the setup says what it does:
  *   pour=N    after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
- *             (with size=N behind it: of N bytes of PCM)
  *   sink      after setupComplete reads until the client closes
  *   talk=U/D  answers every U messages with D such messages and a resumption handle (talk=U/D-: without it)
- *   talk=stamp  answers every message of sound with the time it took and the time it leaves (peer_talk.c) */
+ *   talk=stamp  answers every message of sound with the time it took and the time it leaves (peer_talk.c)
+ * size=N behind the first or the third: N bytes of PCM instead. */
 #ifndef GENAI_BENCH_PEER_H
 #define GENAI_BENCH_PEER_H
 

@@ -17,6 +17,6 @@ ssize_t peer_get(link_end *l, void *data, size_t size);
 /* The header of an unmasked frame; how many bytes of `out`, which has PEER_HEADER_MAX, it takes. */
 size_t peer_frame_header(unsigned char *out, int opcode, size_t size);
 /* peer_talk.c: until the client closes; `how` begins with "talk=". */
-void peer_talk(link_end *l, const char *how);
+void peer_talk(link_end *l, const char *how, size_t pcm_size);
 
 #endif

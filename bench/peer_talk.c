@@ -66,9 +66,9 @@ static int answer(link_end *l, const char *sound, size_t size, long count, bool 
   return failed || (with_handle && put_message(l, 2, handle, sizeof handle - 1));
 }
 
-static void converse(frames *f, long up, long down, bool with_handle) {
+static void converse(frames *f, long up, long down, bool with_handle, size_t pcm_size) {
   size_t size, header, frame_size;
-  char *sound = peer_audio_message(PEER_PCM_SIZE, &size);
+  char *sound = peer_audio_message(pcm_size, &size);
   long heard = 0;
   for (unsigned char *at; (at = next_frame(f, &header, &frame_size)) && (at[0] & 15) != 8;) {
     if ((at[0] & 15) > 2) continue;
@@ -112,12 +112,12 @@ static void stamp(frames *f) {
   free(message);
 }
 
-void peer_talk(link_end *l, const char *how) {
+void peer_talk(link_end *l, const char *how, size_t pcm_size) {
   static const unsigned char close_frame[4] = {0x88, 2, 0x03, 0xE8};
   char *rest;
   frames f = {.link = l, .data = malloc(ROOM)};
   long up = strtol(how + 5, &rest, 10), down = *rest == '/' ? strtol(rest + 1, &rest, 10) : 0;
-  if (up > 0) converse(&f, up, down, *rest != '-');
+  if (up > 0) converse(&f, up, down, *rest != '-', pcm_size);
   else stamp(&f);
   peer_put(l, close_frame, sizeof close_frame);
   free(f.data);
