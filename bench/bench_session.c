@@ -1,13 +1,14 @@
 /* What a whole session costs beside the bare TLS floor: the same bytes, the same peer in another process, one run.
  *
  *   bench_session [receive|send|all] [MESSAGES]
- *   bench_session session receive|send MESSAGES PORT CA_FILE|-   (one figure, against a running bench_peer)
+ *   bench_session session|floor receive|send MESSAGES PORT CA_FILE|-   (one figure, against a running bench_peer; the floor: TLS only)
  *
  * receive: 11,520-byte-PCM messages over TLS 1.3, audio bytes in the application's hand, against a loop of SSL_read.
  * send: 3,200-byte chunks at full speed, against SSL_write of ready frames batched to full records. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,13 +60,19 @@ static void floor_close(floor_link *l) {
   close(l->fd);
 }
 
-static double floor_receive(const peer *p, long messages, size_t message_size) {
+static size_t message_size(void) {
+  size_t size;
+  free(peer_audio_message(PEER_PCM_SIZE, &size));
+  return size;
+}
+
+static double floor_receive(const peer *p, long messages) {
   static char data[64 * 1024];
   char task[32];
   snprintf(task, sizeof task, "pour=%ld", messages);
   floor_link l = floor_open(p, task);
   double start = cpu_seconds();
-  unsigned long long left = (unsigned long long)messages * (message_size + 4);
+  unsigned long long left = (unsigned long long)messages * (message_size() + 4);
   while (left) {
     int n = SSL_read(l.ssl, data, sizeof data);
     if (n <= 0) die("the floor's connection broke");
@@ -76,7 +83,20 @@ static double floor_receive(const peer *p, long messages, size_t message_size) {
   return used;
 }
 
-static double floor_send(const peer *p, long messages, const char *frame, size_t frame_size) {
+/* The frame of such a chunk: base64 inside {"realtimeInput":{"audio":{…}}}, masked. */
+static size_t chunk_frame(char *frame) {
+  size_t size = 8 + CHUNK / 3 * 4 + 4 + 72;
+  memset(frame, 'A', size);
+  frame[0] = (char)0x81;
+  frame[1] = (char)(0x80 | 126);
+  frame[2] = (char)((size - 8) >> 8);
+  frame[3] = (char)(size - 8);
+  return size;
+}
+
+static double floor_send(const peer *p, long messages) {
+  char frame[CHUNK / 3 * 4 + 100];
+  size_t frame_size = chunk_frame(frame);
   floor_link l = floor_open(p, "sink");
   size_t per_record = RECORD / frame_size, filled = per_record * frame_size;
   char *record = malloc(filled);
@@ -165,13 +185,16 @@ static int one(char **argv) {
   peer p = {.port = atoi(argv[4]), .tls = strcmp(argv[5], "-") != 0};
   if (messages < 1) die("the number of messages is no number");
   if (p.tls) snprintf(p.ca_file, sizeof p.ca_file, "%s", argv[5]);
-  double used = strcmp(argv[2], "send") ? session_receive(&p, messages) : session_send(&p, messages);
+  bool floor = !strcmp(argv[1], "floor"), send = !strcmp(argv[2], "send");
+  if (floor && !p.tls) die("the floor is one of TLS");
+  double used = send ? floor ? floor_send(&p, messages) : session_send(&p, messages)
+                     : floor ? floor_receive(&p, messages) : session_receive(&p, messages);
   printf("%.2f\n", used / (double)messages * 1e6);
   return 0;
 }
 
 int main(int argc, char **argv) {
-  if (argc == 6 && !strcmp(argv[1], "session")) return one(argv);
+  if (argc == 6 && (!strcmp(argv[1], "session") || !strcmp(argv[1], "floor"))) return one(argv);
   const char *what = argc > 1 ? argv[1] : "all";
   long messages = argc > 2 ? atol(argv[2]) : 40000;
   double floor[RUNS], session[RUNS];
@@ -180,28 +203,19 @@ int main(int argc, char **argv) {
   printf("| over TLS 1.3, %ld messages, median of %d | floor, us CPU a message | session, us CPU a message | session, s/GB | ratio |\n|---|---|---|---|---|\n",
          messages, RUNS);
   if (strcmp(what, "send")) {
-    size_t size;
-    free(peer_audio_message(PEER_PCM_SIZE, &size));
     for (int i = 0; i < RUNS; i++) {
-      floor[i] = floor_receive(&p, messages, size);
+      floor[i] = floor_receive(&p, messages);
       session[i] = session_receive(&p, messages);
     }
-    report("receive 11,520 B PCM", floor, session, messages, (double)size);
+    report("receive 11,520 B PCM", floor, session, messages, (double)message_size());
   }
   if (strcmp(what, "receive")) {
-    /* The frame of such a chunk: base64 inside {"realtimeInput":{"audio":{…}}}, masked. */
     char frame[CHUNK / 3 * 4 + 100];
-    size_t frame_size = 8 + CHUNK / 3 * 4 + 4 + 72;
-    memset(frame, 'A', sizeof frame);
-    frame[0] = (char)0x81;
-    frame[1] = (char)(0x80 | 126);
-    frame[2] = (char)((frame_size - 8) >> 8);
-    frame[3] = (char)(frame_size - 8);
     for (int i = 0; i < RUNS; i++) {
-      floor[i] = floor_send(&p, messages, frame, frame_size);
+      floor[i] = floor_send(&p, messages);
       session[i] = session_send(&p, messages);
     }
-    report("send 3,200 B PCM", floor, session, messages, (double)frame_size);
+    report("send 3,200 B PCM", floor, session, messages, (double)chunk_frame(frame));
   }
   peer_stop(&p);
   return 0;

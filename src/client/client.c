@@ -98,7 +98,8 @@ static genai_status make_parts(genai_client *c, const genai_client_options *opti
     if (status != GENAI_OK) return status;
   }
   c->pool = pool_new();
-  status = c->pool ? net_loop_new(&c->loop, error) : error_memory(error);
+  c->payloads = payload_pool_new();
+  status = c->pool && c->payloads ? net_loop_new(&c->loop, error) : error_memory(error);
   return status == GENAI_OK && needs_tokens(c, options) ? make_auth(c, options, error) : status;
 }
 
@@ -119,6 +120,7 @@ static void destroy(genai_client *c) {
   auth_free(c->auth);
   net_loop_free(c->loop);
   pool_drop(c->pool);
+  payload_pool_free(c->payloads);
   net_tls_drop(c->tls);
   for (int i = 0; i < ENDPOINT_COUNT; i++) endpoint_deinit(&c->endpoints[i]);
   settings_deinit(&c->settings);

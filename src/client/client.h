@@ -49,6 +49,7 @@ struct genai_client {
   auth *auth;                   /* bearer tokens, or NULL where none are needed */
   bool renewable;               /* and another is to be had when one is refused */
   message_pool *pool;           /* memory of received messages */
+  payload_pool *payloads;       /* and of those to be sent */
   const live_transport *transport;
   uv_mutex_t sessions_mutex;    /* taken before a session's mutex, never inside it */
   genai_live_session *sessions;

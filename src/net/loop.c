@@ -161,6 +161,8 @@ void net_loop_free(net_loop *loop) {
   uv_async_send(&loop->wake);
   pthread_join(loop->thread, NULL);
   uv_loop_close(&loop->uv);
+  buf_deinit(&loop->spare_plain);
+  buf_deinit(&loop->spare_out);
   mem_free(loop);
   net_resolver_drop();
 }
