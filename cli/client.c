@@ -7,6 +7,8 @@
 #include "cli/output.h"
 #include "cli/session_config.h"
 
+enum { KEEPALIVE_LEAST_MS = 100 };
+
 static const char NO_KEY[] = "There is no API key.";
 
 static pthread_t opener; /* the thread that makes clients and sessions */
@@ -44,7 +46,12 @@ static genai_status read_options(const settings *s, arena *a, genai_client_optio
   *options = (genai_client_options){
       .backend = backend_of(s->backend), .project = s->project, .location = s->location,
       .credentials_file = s->credentials_file, .base_url = s->base_url, .api_version = s->api_version, .ca_file = s->ca,
-      .proxy = s->proxy, .no_proxy = s->no_proxy, .connect_timeout_ms = (uint32_t)s->timeout_ms};
+      .proxy = s->proxy, .no_proxy = s->no_proxy, .connect_timeout_ms = (uint32_t)s->timeout_ms,
+      .keepalive_ms = s->keepalive_ms > 0 ? (uint32_t)s->keepalive_ms : UINT32_MAX,
+      .keepalive_timeout_ms = (uint32_t)s->keepalive_timeout_ms};
+  if (s->keepalive_ms > 0 && s->keepalive_ms < KEEPALIVE_LEAST_MS)
+    return error_set(error, GENAI_ERROR_ARGUMENT, "--keepalive must be 0, for never, or at least %g, not %g.", KEEPALIVE_LEAST_MS / 1000.0,
+                     (double)s->keepalive_ms / 1000);
   genai_status status = session_key(s, a, &options->api_key, error);
   if (status == GENAI_OK) status = session_access_token(s, a, &options->access_token, error);
   if (status == GENAI_OK) status = session_models(s, a, &options->models_json, error);

@@ -34,7 +34,7 @@ typedef struct settings {
   const char *reconnect, *resume;
   const char *key_file, *credentials_file, *access_token_file, *base_url, *api_version, *ca, *proxy, *no_proxy, *models;
   text_list headers;
-  int64_t timeout_ms;
+  int64_t timeout_ms, keepalive_ms, keepalive_timeout_ms;
   bool emulator;
   /* talk and chat */
   const char *in, *out, *out_format, *audio_out;
@@ -46,7 +46,7 @@ typedef struct settings {
   /* emulate */
   int64_t port, seed;
   bool allow_remote, plain, no_speech;
-  const char *host, *ca_out, *answers, *replay, *transcript;
+  const char *host, *ca_out, *cert, *answers, *replay, *transcript;
   bool oauth, index_from_zero;
   int64_t handle_life_ms, chaos_seed, chaos_every_ms;
   const char *state, *scenario, *chaos_only, *ledger;

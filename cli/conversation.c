@@ -92,10 +92,17 @@ static void begin_turn(conversation *c) {
 
 /* The answer that was cut short comes once more from its beginning: what a file has of it is taken back. */
 static void begin_again(conversation *c) {
-  c->again = false;
+  c->again = c->heard_again = false;
   report_break(&c->report);
   report_event(&c->report, "answerAgain", "{}");
-  if (c->writer != NULL) audio_writer_rewind(c->writer, c->turn.first_sample);
+  if (c->writer != NULL && c->turn.running) audio_writer_rewind(c->writer, c->turn.first_sample);
+}
+
+/* Where only the user was written down so far, nobody can know how much of that is written down again. */
+static void hear_again(conversation *c) {
+  c->heard_again = false;
+  report_break(&c->report);
+  report_event(&c->report, "inputAgain", "{}");
 }
 
 static genai_status write_at_rate(conversation *c, const genai_bytes *pcm, int rate_hz, genai_error *error) {
@@ -164,8 +171,15 @@ static genai_status take_turn(conversation *c, const genai_content *turn, genai_
 /* They come in no order relative to the turn, even after it: they neither begin nor end one. */
 static void take_transcripts(conversation *c, const genai_live_server_content *content) {
   const genai_transcription *in = content->input_transcription, *out = content->output_transcription;
-  if (in != NULL && in->text != NULL) report_speech(&c->report, "inputTranscription", "you", in->text);
-  if (out != NULL && out->text != NULL) take_words(c, "outputTranscription", out->text);
+  if (in != NULL && in->text != NULL) {
+    if (c->heard_again) hear_again(c);
+    report_speech(&c->report, "inputTranscription", "you", in->text);
+    c->heard = true;
+  }
+  if (out != NULL && out->text != NULL) {
+    take_words(c, "outputTranscription", out->text);
+    c->said |= c->heard; /* else it may be the turn's before */
+  }
 }
 
 static void end_turn(conversation *c) {
@@ -173,7 +187,7 @@ static void end_turn(conversation *c) {
   report_break(&c->report);
   report_event(&c->report, "turnComplete", "{s:b}", "interrupted", c->turn.interrupted);
   c->totals.turns++;
-  c->turn.running = c->again = false;
+  c->turn.running = c->again = c->heard_again = c->heard = c->said = false;
   if (c->on_turn != NULL) c->on_turn(c->user, &c->turn);
 }
 
@@ -260,13 +274,15 @@ static void take_event(conversation *c, const genai_live_event *event) {
   bool goes_on = event->kind == GENAI_LIVE_EVENT_RESUMED || event->kind == GENAI_LIVE_EVENT_DEGRADED;
   session_event_report(&c->report, event);
   if (event->kind == GENAI_LIVE_EVENT_RECONNECTING) {
-    c->cut |= c->turn.running;
+    c->cut |= c->turn.running || c->said;
+    c->heard_cut |= c->heard;
     c->away = true;
   }
   if (!goes_on) return;
   c->away = false;
   c->again = c->cut && event->replayed > 0;
-  c->cut = false;
+  c->heard_again = c->heard_cut && event->replayed > 0;
+  c->cut = c->heard_cut = false;
 }
 
 /* Where it fails, that is said once, and the conversation goes on. */

@@ -45,7 +45,9 @@ typedef struct conversation {
   int resampler_hz;
   bool text_out;                     /* the answer's words are the data */
   conversation_turn turn;
+  bool heard, said;                  /* transcripts since the last turn's end: of the user, and then of the answer */
   bool cut, again;                   /* its connection is gone; what was asked is asked again, so that it will begin again */
+  bool heard_cut, heard_again;       /* the same for the user's transcript, where no answer had begun */
   bool away;                         /* no connection, and another is being made */
   bool handle_lost;                  /* the resumption handle could not be kept, which was said */
   conversation_totals totals;

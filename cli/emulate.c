@@ -33,6 +33,7 @@ static exit_status serve(const settings *s, const char *key, report *r) {
   for (size_t i = 0; i < s->faults.count; i++) faults[i] = s->faults.items[i];
   emulator_options options = {
       .host = s->host, .port = (int)s->port, .allow_remote = s->allow_remote, .plain = s->plain, .ca_out = s->ca_out,
+      .cert = s->cert,
       .voice = s->replay != NULL ? EMULATOR_REPLAY : EMULATOR_ECHO, .replay = s->replay, .key = key,
       .transcript = s->transcript, .seed = (uint64_t)s->seed, .fast = s->fast, .no_speech = s->no_speech,
       .project = s->project, .location = s->location, .credentials = s->oauth,
@@ -83,7 +84,9 @@ static const option emulate_table[] = {
      .help = "Lets --host be an address that other machines can reach."},
     {.name = "plain", .kind = OPTION_FLAG, .offset = offsetof(settings, plain), .help = "No TLS: http and ws."},
     {.name = "ca-out", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, ca_out),
-     .help = "Writes the certificate that clients must trust, PEM; it is made anew for each run."},
+     .help = "Writes the certificate that clients must trust, PEM; it is made anew for each run without --cert."},
+    {.name = "cert", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, cert),
+     .help = "Keeps the certificate and its key in this file, PEM, so that clients trust the next run too; made where it is missing."},
     {.name = "key-file", .kind = OPTION_TEXT, .value = "FILE", .offset = offsetof(settings, key_file),
      .help = "Takes only the key in this file; any that is not empty without it."},
     {.name = "project", .kind = OPTION_TEXT, .value = "ID", .offset = offsetof(settings, project),
@@ -153,6 +156,7 @@ static const char *const about[] = {
 };
 static const char *const examples[] = {
     "genai-live emulate --port 8443 --ca-out ca.pem",
+    "genai-live emulate --port 8443 --cert emulator.pem --ca-out ca.pem --state conversations",
     "genai-live emulate --plain --port 8080 --replay conversation.websocket.log",
     "genai-live emulate --fault \"goAway after=5s lead=2s\" --fault \"drop phase=turn connection=2\"", NULL};
 

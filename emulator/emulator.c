@@ -77,7 +77,7 @@ static genai_status copy_options(emulator *e, const emulator_options *options, g
   *o = *options;
   if (!o->host) o->host = "127.0.0.1";
   if (!o->unix_ms) o->unix_ms = system_unix_ms;
-  const char **texts[] = {&o->host, &o->ca_out, &o->replay, &o->key, &o->transcript, &o->project, &o->location, &o->state,
+  const char **texts[] = {&o->host, &o->ca_out, &o->cert, &o->replay, &o->key, &o->transcript, &o->project, &o->location, &o->state,
                          &o->scenario, &o->chaos_only, &o->ledger};
   bool fine = true;
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) fine = copy_text(texts[i]) && fine;
@@ -85,7 +85,7 @@ static genai_status copy_options(emulator *e, const emulator_options *options, g
 }
 
 static void free_options(emulator_options *o) {
-  const char *texts[] = {o->host, o->ca_out, o->replay, o->key, o->transcript, o->project, o->location, o->state,
+  const char *texts[] = {o->host, o->ca_out, o->cert, o->replay, o->key, o->transcript, o->project, o->location, o->state,
                          o->scenario, o->chaos_only, o->ledger};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) mem_free((char *)texts[i]);
 }
@@ -103,9 +103,9 @@ static genai_status check_options(const emulator_options *o, genai_error *error)
   if ((o->voice == EMULATOR_REPLAY) != (o->replay != NULL))
     return error_set(error, GENAI_ERROR_ARGUMENT,
                      "The replay voice and a recorded session go together: give both or neither.");
-  if (o->plain && o->ca_out)
+  if (o->plain && (o->ca_out || o->cert))
     return error_set(error, GENAI_ERROR_ARGUMENT,
-                     "A plain emulator has no certificate to write. Leave out one of the two.");
+                     "A plain emulator has no certificate to write or to keep. Leave out one of the two.");
   if (o->key && !*o->key) return error_set(error, GENAI_ERROR_ARGUMENT, "The key to be required is empty.");
   return GENAI_OK;
 }
@@ -158,7 +158,7 @@ static genai_status start(emulator *e, genai_error *error) {
     e->server.recording = &e->recording;
   }
   if (!status && !o->plain) {
-    status = cert_make(&e->cert, o->host, error);
+    status = o->cert ? cert_keep(&e->cert, o->cert, o->host, o->unix_ms(o->user), error) : cert_make(&e->cert, o->host, error);
     if (!status) status = net_tls_server_new(&e->tls, e->cert.chain_pem, e->cert.key_pem, error);
   }
   e->server.rest = (rest_service){

@@ -27,6 +27,7 @@ typedef struct emulator_options {
   bool allow_remote;  /* a host that is not loopback is refused without it */
   bool plain;         /* http and ws instead of https and wss */
   const char *ca_out; /* TLS: a file that gets the certificate to trust, as PEM */
+  const char *cert;   /* TLS: a file that keeps the certificate over starts (cert.h); NULL: it is made anew */
   emulator_voice voice;
   const char *replay;             /* REPLAY: the file */
   const char *key;                /* the only API key or token taken; NULL: any that is not empty */

@@ -45,7 +45,7 @@ static void talk(outcome *o, const net_proxy *proxy, const char *host, const uin
   tunnel_deinit(&t);
   must(o->status == GENAI_OK || o->status == GENAI_WOULD_BLOCK || o->status == GENAI_ERROR_PROXY);
   must((o->status == GENAI_ERROR_PROXY) == (o->error.message[0] != '\0'));
-  must(!strstr(o->error.message, proxy->password));
+  must(!proxy->login || !strstr(o->error.message, proxy->password)); /* without a login it was never said */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -99,14 +99,17 @@ genai_status ws_refusal_explain(const ws_refusal *refusal, const char *host, int
   size_t size = body->size;
   if (refusal->body.cut) /* maybe inside a character */
     while (size && body->data[size - 1] >= 0x80) size--;
-  buf shown;
+  buf reason, shown;
+  buf_init(&reason, sizeof refusal->reason);
   buf_init(&shown, SHOW_MAX);
+  quote(&reason, (const uint8_t *)refusal->reason, strlen(refusal->reason), request);
   quote(&shown, body->data, size, request);
-  error_set(error, GENAI_ERROR_HTTP, "%s port %d refused the WebSocket upgrade with HTTP status %d%s%s", host, port,
-            refusal->status, refusal->reason[0] ? " " : "", refusal->reason);
+  error_set(error, GENAI_ERROR_HTTP, "%s port %d refused the WebSocket upgrade with HTTP status %d%s%.*s", host, port,
+            refusal->status, reason.size ? " " : "", (int)reason.size, reason.size ? (const char *)reason.data : "");
   if (shown.size) error_append(error, ": %.*s%s", (int)shown.size, (const char *)shown.data, shown.failed ? "..." : "");
   else error_append(error, ".");
   error->http_status = refusal->status;
+  buf_deinit(&reason);
   buf_deinit(&shown);
   return GENAI_ERROR_HTTP;
 }

@@ -37,21 +37,31 @@ static bool track(session_calls *calls, const char *id, uint64_t serial) {
   return copy;
 }
 
-/* A resumed session may tell its open calls once more: what was answered is on its way; what was cancelled is open again. */
-static bool told_again(session_calls *calls, const char *id) {
-  session_call *call = find(calls, id, true);
+static session_call *find_restored(session_calls *calls, const char *name) {
+  for (size_t i = 0; name && calls->restoring && i < calls->count; i++)
+    if (calls->items[i].restored && !strcmp(calls->items[i].id, name)) return &calls->items[i];
+  return NULL;
+}
+
+/* A resumed session may tell its open calls once more: what was answered is on its way; what was cancelled is open again. A name
+ * is told again before anything else, once for each call that was restored: otherwise it is another call. */
+static bool told_again(session_calls *calls, const char *id, bool is_name) {
+  session_call *restored = is_name ? find_restored(calls, id) : NULL;
+  if (is_name && !restored) return false;
+  if (restored) restored->restored = false;
+  session_call *call = restored ? (restored->answered ? restored : NULL) : find(calls, id, true);
   if (call && !call->serial) {
     call->answered = false;
     calls->open++;
   }
-  return call || find(calls, id, false);
+  return restored || call || find(calls, id, false);
 }
 
 void session_calls_made(session_calls *calls, const genai_function_call_list *made, uint64_t serial) {
   for (size_t i = 0; i < made->count; i++) {
     const genai_function_call *call = made->items[i];
     const char *id = call->id ? call->id : call->name;
-    if (call->will_continue.value || (call->id && told_again(calls, id))) continue; /* or a piece of one that is still being made */
+    if (call->will_continue.value || told_again(calls, id, !call->id)) continue; /* or a piece of one that is still being made */
     calls->open++;
     if (track(calls, id, serial)) continue;
     calls->untracked++;
@@ -83,6 +93,13 @@ static const genai_live_client_tool_response *read(arena *a, const payload *mess
 
 static const char *id_of(const genai_function_response *response) { return response->id ? response->id : response->name; }
 
+/* The call that a message answered before, which goes out again. */
+static session_call *find_answered(session_calls *calls, const char *id, const payload *answer) {
+  for (size_t i = 0; id && answer->again && i < calls->count; i++)
+    if (calls->items[i].answered && calls->items[i].serial == answer->serial && !strcmp(calls->items[i].id, id)) return &calls->items[i];
+  return NULL;
+}
+
 bool session_calls_answered(session_calls *calls, const payload *answer, uint64_t serial) {
   bool asks = false;
   arena a;
@@ -92,12 +109,16 @@ bool session_calls_answered(session_calls *calls, const payload *answer, uint64_
     const genai_function_response *response = read_back->function_responses.items[i];
     const char *id = id_of(response);
     if (response->will_continue.value) continue;
-    session_call *call = find(calls, id, false);
-    asks |= call && response->scheduling != GENAI_FUNCTION_RESPONSE_SCHEDULING_SILENT;
-    settle(calls, call, id);
+    session_call *call = find_answered(calls, id, answer);
+    if (!call) {
+      call = find(calls, id, false);
+      asks |= call && response->scheduling != GENAI_FUNCTION_RESPONSE_SCHEDULING_SILENT;
+      settle(calls, call, id);
+    }
     if (!call) call = find(calls, id, true);
     if (!call) continue;
     call->answered = true;
+    call->again = false;
     call->serial = serial;
   }
   arena_deinit(&a);
@@ -108,7 +129,7 @@ void session_calls_kept(session_calls *calls, uint64_t serial) {
   for (size_t i = calls->count; i-- > 0;) {
     session_call *call = &calls->items[i];
     call->kept |= call->made <= serial;
-    if (call->kept && call->answered && call->serial <= serial) forget(calls, call);
+    if (call->kept && call->answered && !call->again && call->serial <= serial) forget(calls, call);
   }
 }
 
@@ -131,8 +152,12 @@ void session_calls_lose(session_calls *calls, bool all) {
       calls->open -= !call->answered;
       *call = calls->items[--calls->count];
     }
-  for (size_t i = 0; i < calls->count; i++)
-    if (calls->items[i].serial) calls->items[i].serial = UINT64_MAX;
+  calls->restoring = true;
+  for (size_t i = 0; i < calls->count; i++) {
+    calls->items[i].restored = true;
+    calls->items[i].claimed = false;
+    calls->items[i].again = calls->items[i].serial;
+  }
   if (!all) return;
   calls->open = calls->untracked = 0;
   calls->all_known = true;
@@ -146,24 +171,37 @@ size_t session_calls_lost(const session_calls *calls, const char **ids, size_t m
   return count;
 }
 
-static bool is_gone(const session_calls *calls, const char *id) {
-  if (!id) return false;
-  for (size_t i = 0; i < calls->count; i++) /* a name may be gone and made anew */
-    if (!strcmp(calls->items[i].id, id)) return false;
+/* Whether an answer finds its call. A name alone finds as many calls as there are, each once. */
+static bool finds_call(session_calls *calls, const genai_function_response *response, const payload *message) {
+  const char *id = id_of(response);
+  if (response->id || response->will_continue.value) return find(calls, id, false) || find(calls, id, true);
+  if (message->again) return find_answered(calls, id, message);
+  for (int cancelled = 0; cancelled < 2; cancelled++)
+    for (size_t i = 0; i < calls->count; i++) {
+      session_call *call = &calls->items[i];
+      if (call->claimed || call->serial || call->answered != (bool)cancelled || strcmp(call->id, id)) continue;
+      return call->claimed = true;
+    }
+  return false;
+}
+
+static bool is_gone(session_calls *calls, const genai_function_response *response, const payload *message) {
+  const char *id = id_of(response);
+  if (!id || finds_call(calls, response, message)) return false;
   for (size_t i = 0; i < SESSION_CALLS_GONE_MAX && calls->gone[i]; i++)
     if (!strcmp(calls->gone[i], id)) return true;
   return calls->all_known;
 }
 
 /* NULL: out of memory. */
-static payload *without_gone(session_calls *calls, arena *a, const genai_live_client_tool_response *from) {
+static payload *without_gone(arena *a, const genai_live_client_tool_response *from, const bool *gone) {
   const genai_function_response **left = arena_alloc(a, from->function_responses.count * sizeof *left);
   genai_live_client_tool_response less = *from;
   buf b;
   size_t count = 0;
   if (!left) return NULL;
   for (size_t i = 0; i < from->function_responses.count; i++)
-    if (!is_gone(calls, id_of(from->function_responses.items[i]))) left[count++] = from->function_responses.items[i];
+    if (!gone[i]) left[count++] = from->function_responses.items[i];
   less.function_responses.items = left;
   less.function_responses.count = count;
   payload_begin(&b, ANSWER_MAX, 0);
@@ -176,20 +214,16 @@ static payload *without_gone(session_calls *calls, arena *a, const genai_live_cl
 
 bool session_calls_moot(void *user, payload **message) {
   session_calls *calls = user;
-  size_t gone = 0, count = 0;
+  size_t lost = 0, count = 0;
   arena a;
   if ((*message)->kind != SESSION_INPUT_TOOL || (!calls->gone_count && !calls->all_known)) return false;
   arena_init(&a, ANSWER_MAX);
   const genai_live_client_tool_response *answer = read(&a, *message);
-  for (count = answer ? answer->function_responses.count : 0; gone < count; gone++)
-    if (!is_gone(calls, id_of(answer->function_responses.items[gone]))) break;
-  bool all = count && gone == count;
-  if (count && !all) {
-    bool some = false;
-    for (size_t i = 0; i < count; i++) some |= is_gone(calls, id_of(answer->function_responses.items[i]));
-    payload *less = some ? without_gone(calls, &a, answer) : NULL;
-    if (less) *message = less;
-  }
+  bool *gone = answer ? arena_alloc(&a, answer->function_responses.count + 1) : NULL;
+  if (gone) count = answer->function_responses.count;
+  for (size_t i = 0; i < count; i++) lost += gone[i] = is_gone(calls, answer->function_responses.items[i], *message);
+  payload *less = lost && lost < count ? without_gone(&a, answer, gone) : NULL;
+  if (less) *message = less;
   arena_deinit(&a);
-  return all;
+  return count && lost == count;
 }

@@ -13,8 +13,11 @@ typedef struct session_call {
   char *id;        /* or its name, where the service gives no ids (Vertex) */
   bool answered;   /* or cancelled; kept on for the sake of its answer, which may have to be sent again or come late */
   bool kept;       /* part of the kept state */
+  bool restored;   /* by this connection, and not told once more yet */
   uint64_t made;   /* the last message to the service before it came */
-  uint64_t serial; /* of the answer, 0 for a cancellation; UINT64_MAX when it is to be sent again */
+  bool again;      /* its answer is to be sent again */
+  bool claimed;    /* its first answer is under way, where only the name tells whose it is */
+  uint64_t serial; /* of the answer, 0 for a cancellation */
 } session_call;
 
 typedef struct session_calls {
@@ -23,6 +26,7 @@ typedef struct session_calls {
   unsigned open;         /* neither answered nor cancelled, tracked or not */
   unsigned untracked;    /* of these */
   const char *gone[SESSION_CALLS_GONE_MAX]; /* a ring of the last ones */
+  bool restoring;        /* the connection has said nothing of its own yet: calls may be told once more */
   bool all_known;        /* since a session began anew every call was tracked: others are gone */
   size_t gone_count;     /* in all */
   size_t gone_now;       /* by the last session_calls_lose */
@@ -43,7 +47,8 @@ void session_calls_kept(session_calls *calls, uint64_t serial);
 void session_calls_lose(session_calls *calls, bool all);
 /* The calls of the last session_calls_lose that were open or answered, at most `max`, valid until the next; returns how many. */
 size_t session_calls_lost(const session_calls *calls, const char **ids, size_t max);
-/* Whether a message answers only calls that are gone. One that answers others too is replaced by one without them. */
+/* Whether a message answers only calls that are gone. One that answers others too is replaced by one without them. Asked once for each
+ * message that waits, after a loss and for each new one: of several calls of one name each may be answered once. */
 bool session_calls_moot(void *calls, payload **message);
 
 #endif

@@ -140,7 +140,8 @@ static void start_afresh(session_mind *s, uint64_t now) {
   s->inputs.unkept = s->inputs.unanswered;
   session_inputs_remove(&s->inputs, outdated, s);
   session_inputs_again(&s->inputs, now);
-  payload *seed = session_history_seed(&s->history, s->inputs.kept, s->owed || s->calls.open, s->settings.announce_history || s->facts.history);
+  bool owed = s->owed || s->calls.open, complete = s->settings.announce_history || s->facts.history;
+  payload *seed = session_history_seed(&s->history, s->inputs.kept, owed, complete);
   s->seeded = seed;
   if (!seed) return;
   seed->kind = SESSION_INPUT_SEED;

@@ -154,6 +154,7 @@ static void watch_turn(session_mind *s, const session_news *news, uint64_t now) 
 static void take_news(session_mind *s, const session_news *news, uint64_t now) {
   bool model = news->model_turn || news->output || news->calls;
   if (model || news->heard || news->activity || news->interrupted) s->handle_fresh = false;
+  if (news->model_turn || news->output || news->interrupted || news->turn_complete) s->calls.restoring = false;
   if (news->calls) session_calls_made(&s->calls, news->calls, s->inputs.serial);
   if (news->cancelled) {
     session_calls_cancelled(&s->calls, news->cancelled);

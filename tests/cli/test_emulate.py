@@ -19,6 +19,8 @@ class Emulate(Case):
         self.check(run("emulate", "--voice", "replay"), 2, "--replay FILE")
         self.check(run("emulate", "--replay", "/no/such.log"), 1, "/no/such.log")
         self.check(run("emulate", "--ca-out", "/no/such/ca.pem"), 1, "/no/such/ca.pem")
+        self.check(run("emulate", "--cert", "/no/such/emulator.pem"), 1, "/no/such/emulator.pem could not be written")
+        self.check(run("emulate", "--plain", "--cert", "emulator.pem"), 2, "no certificate to write or to keep")
         self.assertNotEqual(run("emulate", "--host", "0.0.0.0", timeout=10).returncode, 0)
 
     def test_bad_faults(self):
@@ -71,6 +73,21 @@ class Emulate(Case):
             with socket.create_connection(("127.0.0.1", service.port)) as tcp:
                 with context.wrap_socket(tcp, server_hostname="127.0.0.1") as tls:
                     self.assertIn(tls.version(), ("TLSv1.2", "TLSv1.3"))
+
+    def test_keeps_its_certificate(self):
+        """A client that trusts the first run's authority trusts the next, which was not told of any end."""
+        with tempfile.TemporaryDirectory() as folder:
+            kept, first = pathlib.Path(folder, "emulator.pem"), pathlib.Path(folder, "first.pem")
+            with emulator("--cert", kept) as service:
+                first.write_bytes(pathlib.Path(service.ca).read_bytes())
+                service.process.kill()
+            self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+            with emulator("--cert", kept) as service:
+                self.check(run("chat", "Hello", "--ca", first, env={**service.env, "SSL_CERT_FILE": "/dev/null"}), 0)
+            with emulator() as service:
+                self.check(run("chat", "Hello", "--ca", first, env={**service.env, "SSL_CERT_FILE": "/dev/null"}), 3, "certificate")
+            kept.write_text(kept.read_text().replace("PRIVATE KEY", "SOMETHING"))
+            self.check(run("emulate", "--cert", kept), 3, ["The certificate in", "no private key"])
 
     def test_plain(self):
         with emulator("--plain") as service:

@@ -50,6 +50,13 @@ class Options(Case):
         self.check(run("setup", "--backend", "gem"), 2, "it takes one of: gemini vertex.")
         self.check(run("setup", "--backend="), 2, "it takes one of: gemini vertex.")
 
+    def test_keepalive(self):
+        self.check(run("chat", "--keepalive", "soon", "x"), 2, '--keepalive wants a number, not "soon".')
+        self.check(run("chat", "--emulator", "--keepalive", "0.05", "x"), 2, "--keepalive must be 0, for never, or at least 0.1, not 0.05.")
+        self.check(run("talk", "--keepalive", "86401"), 2, "--keepalive must be between 0 and 86400, not 86401.")
+        self.check(run("music", "--keepalive-timeout", "0"), 2, "--keepalive-timeout must be between 0.1 and 86400, not 0.")
+        self.check(run("chat", "--emulator", "--keepalive", "0", "Hello"), 0)
+
     def test_operands(self):
         self.check(run("encode"), 2, "encode needs SEND.")
         self.check(run("encode", "hello"), 2, 'There is no send "hello"')

@@ -253,6 +253,64 @@ class Service(Case):
         self.check(self.talk(lambda fake: None, "--fast", "--timeout", "0.5"), 5, "Nothing came for 0.5 s after the sound's end")
         self.assertEqual(len(read_wav(self.out)[2]), 0)
 
+    def cut(self, before):
+        """Two turns. Of the second's answer the first connection says `before` and dies; the next says it whole. The events."""
+        sound = pcm(tone(0.2, 24000))
+
+        def script(fake):
+            if "handle" not in fake.setup["sessionResumption"]:
+                fake.receive()
+                fake.audio(sound)
+                fake.send({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}})
+                fake.complete()
+                fake.content(outputTranscription={"text": "first"})
+                fake.receive()
+                before(fake)
+                fake.connection.shutdown(2)
+                return
+            self.assertEqual(fake.receive()["clientContent"]["turns"][0]["parts"], [{"text": "two"}])
+            fake.content(inputTranscription={"text": "two"})
+            fake.content(outputTranscription={"text": "second"})
+            fake.audio(sound)
+            fake.complete()
+
+        with service(script) as url:
+            done = run("chat", "--json", "--audio-out", self.out, "--base-url", url, env=ENV, stdin="one\ntwo\n")
+        events = json_lines(self.check(done, 0).stdout)
+        self.assertEqual([e["replayed"] for e in events if e["event"] == "resumed"], [1])
+        self.assertEqual(pcm(read_wav(self.out)[2]), sound * 2)  # each answer once, whatever was cut
+        told = [e["event"] for e in events]
+        return told[told.index("resumed") + 1:]
+
+    def test_the_user_is_written_down_again(self):
+        told = self.cut(lambda fake: fake.content(inputTranscription={"text": "two"}))
+        self.assertEqual(told[:3], ["inputAgain", "inputTranscription", "outputTranscription"])
+        self.assertNotIn("answerAgain", told)
+        self.assertEqual(told.count("inputAgain"), 1)
+
+    def test_an_answers_words_begin_again(self):
+        def before(fake):
+            fake.content(inputTranscription={"text": "two"})
+            fake.content(outputTranscription={"text": "sec"})
+
+        told = self.cut(before)
+        self.assertEqual(told[:3], ["answerAgain", "inputTranscription", "outputTranscription"])
+        self.assertNotIn("inputAgain", told)
+
+    def test_an_answers_sound_begins_again(self):
+        def before(fake):
+            fake.content(inputTranscription={"text": "two"})
+            fake.audio(pcm(tone(0.1, 24000)))
+
+        told = self.cut(before)
+        self.assertEqual(told[:3], ["answerAgain", "inputTranscription", "outputTranscription"])
+        self.assertNotIn("inputAgain", told)
+
+    def test_nothing_of_a_turn_was_told(self):
+        told = self.cut(lambda fake: None)
+        self.assertEqual(told[:2], ["inputTranscription", "outputTranscription"])
+        self.assertFalse({"inputAgain", "answerAgain"} & set(told))
+
     def test_sound_of_half_samples(self):
         data = pcm(tone(0.2, 24000))
 

@@ -616,6 +616,7 @@ static void test_refused_upgrades(void **state) {
       {"HTTP/1.1 404 Not Found\r\n\r\nThe URL /ws?key=SECRET-KEY-0123456789 and Bearer TOKEN_abcdefghijkl. was not "
        "found",
        404, "The URL /ws?key=*** and Bearer ***. was not found", "SECRET-KEY", 0, 0},
+      {"HTTP/1.1 403 Bad SECRET-KEY-0123456789\r\nContent-Length: 2\r\n\r\nno", 403, "HTTP status 403 Bad ***: no", "SECRET-KEY", 1, 0},
       {"HTTP/1.1 403 Forbidden\r\n\r\n\xFF\xFE\x01 text", 403, "403 Forbidden: ?? text", NULL, 0, 0},
       {"HTTP/1.1 403 Forbidden\r\n\r\n\xC3\xA4\xE2\x82\xAC text", 403, "403 Forbidden: \xC3\xA4\xE2\x82\xAC text", NULL,
        0, 0},

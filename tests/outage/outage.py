@@ -1,6 +1,5 @@
 """What the tests of outages share: services that are killed and come back, commands whose events are followed as they come."""
 import array
-import asyncio
 import concurrent.futures
 import contextlib
 import json
@@ -10,7 +9,6 @@ import pathlib
 import queue
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -33,7 +31,7 @@ def free_port():
 
 
 class Emulator:
-    """`genai-live emulate` as a process that can die, on one port and with one state over all its lives."""
+    """`genai-live emulate` as a process that can die, on one port, with one certificate and one state over all its lives."""
 
     def __init__(self, folder, *arguments, prefix=(), plain=True, host="127.0.0.1", port=None):
         self.folder, self.arguments, self.prefix, self.plain, self.host = pathlib.Path(folder), arguments, list(prefix), plain, host
@@ -46,7 +44,7 @@ class Emulator:
         return f"{'http' if self.plain else 'https'}://{self.host}:{self.port}"
 
     def start(self, *more):
-        trust = ["--plain"] if self.plain else ["--ca-out", str(self.ca)]
+        trust = ["--plain"] if self.plain else ["--cert", str(self.folder / "emulator.pem"), "--ca-out", str(self.ca)]
         self.process = subprocess.Popen([*self.prefix, COMMAND, "emulate", "--json", *trust, "--host", self.host, "--port", str(self.port),
                                          "--state", str(self.folder / "state.json"), *self.arguments, *more],
                                         stdout=subprocess.PIPE, env=CLEAN)
@@ -74,50 +72,6 @@ class Emulator:
             yield self.start(*more)
         finally:
             self.stop()
-
-
-class Front:
-    """TLS with one certificate before an emulator that makes a new one in each of its lives: what it says is handed on, and when it
-    dies the client's connections are cut."""
-
-    def __init__(self, folder, port):
-        self.ca, self.back = pathlib.Path(folder) / "ca.pem", port
-        key = pathlib.Path(folder) / "key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", self.ca],
-                       check=True, capture_output=True)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(self.ca, key)
-        self.loop = asyncio.new_event_loop()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.context))
-        self.url = f"https://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-
-    async def serve(self, reader, writer):
-        other = None
-        try:
-            back, other = await asyncio.open_connection("127.0.0.1", self.back)
-            ways = [asyncio.ensure_future(self.pump(reader, other)), asyncio.ensure_future(self.pump(back, writer))]
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in ways:
-                way.cancel()
-        except OSError:
-            pass
-        for end in (writer, other):
-            if end is not None:
-                end.transport.abort()
-
-    @staticmethod
-    async def pump(reader, writer):
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
 
 
 class Run:
@@ -196,6 +150,8 @@ def transcript(events):
     for e in events:
         if e["event"] == "answerAgain":
             heard, said = "", ""
+        elif e["event"] == "inputAgain":
+            heard = ""  # the emulator tells it whole
         elif e["event"] == "inputTranscription":
             heard += e["text"]
         elif e["event"] in ("outputTranscription", "text"):

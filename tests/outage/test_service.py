@@ -134,6 +134,27 @@ class Frozen(Service):
         self.ended(talk, 0, 60)
         read_wav(self.folder / "reply.wav")
 
+    def test_the_command_can_be_quick(self):
+        e = self.emulator().start()
+        talk = self.talk(e, 6, more=["--keepalive", "0.5", "--keepalive-timeout", "1"])
+        talk.until("firstAudio")
+        e.process.send_signal(signal.SIGSTOP)
+        told = talk.until("reconnecting", 15)
+        e.process.send_signal(signal.SIGCONT)
+        self.ended(talk, 0, 60)
+        self.assertIn("Nothing at all came", told["text"])
+        self.assertIn("for 1500 ms", told["text"])
+
+    def test_the_command_need_not_ask(self):
+        e = self.emulator().start()
+        talk = self.talk(e, 3, more=["--keepalive", "0", "--keepalive-timeout", "0.1", "--timeout", FREEZE_S + 60])
+        talk.until("firstAudio")
+        e.process.send_signal(signal.SIGSTOP)
+        time.sleep(FREEZE_S)
+        e.process.send_signal(signal.SIGCONT)
+        self.ended(talk, 0, 60)
+        self.assertEqual(talk.named("reconnecting"), [])
+
     @unittest.skipUnless(LONG, "80 s of the command's own patience: GENAI_OUTAGE_LONG=1 runs it")
     def test_the_command_with_its_own_patience(self):
         e = self.emulator().start()

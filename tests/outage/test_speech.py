@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from outage import Case, Emulator, Front, Run, VERTEX, likeness, loud, pcm_file, read_wav, skip, speech, transcript
+from outage import Case, Emulator, Run, VERTEX, likeness, loud, pcm_file, read_wav, skip, speech, transcript
 
 HEARD = "Hello, are you there?"
 PAUSE_S = 8.5  # an answer that begins again some seconds late is not talked over
@@ -27,11 +27,10 @@ class Conversation:
         self.failure = None
 
     def run(self):
-        emulator = Emulator(self.folder, "--transcript", HEARD)
-        front = Front(self.folder, emulator.port)
+        emulator = Emulator(self.folder, "--transcript", HEARD, plain=False)
         try:
             emulator.start(*(["--fault", "goAway connection=1 messages=20 lead=2s"] if self.disturbed else []))
-            self.talk = Run("talk", "--in", self.sound, "--rate", 16000, "--out", self.reply, "--base-url", front.url, "--ca", front.ca,
+            self.talk = Run("talk", "--in", self.sound, "--rate", 16000, "--out", self.reply, "--base-url", emulator.url, "--ca", emulator.ca,
                             "--config", self.config, *self.who())
             try:
                 if self.disturbed:
@@ -43,7 +42,6 @@ class Conversation:
             self.failure = e
         finally:
             emulator.stop()
-            front.stop()
 
     def who(self):
         if self.backend == "gemini":

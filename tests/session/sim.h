@@ -8,7 +8,7 @@
 
 #include "session/session.h"
 
-enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048, SIM_LAG_MAX = 8 };
+enum { SIM_MESSAGES = 192, SIM_CALLS = 64, SIM_CONNECTIONS = 160, SIM_HANDLES = 256, SIM_EVENTS = 2048, SIM_LAG_MAX = 8, SIM_NAMES = 2 };
 
 /* A set of messages of the application. */
 typedef struct sim_set { uint64_t words[SIM_MESSAGES / 64]; } sim_set;
@@ -25,12 +25,18 @@ static inline sim_set sim_without(sim_set set, const sim_set *less) {
 }
 unsigned sim_size(const sim_set *set);
 
-typedef enum sim_class { SIM_TEXT, SIM_MEDIA, SIM_MARK, SIM_TOOL, SIM_CONTEXT, SIM_CLASSES } sim_class;
+typedef enum sim_class {
+  SIM_TEXT, SIM_MEDIA, SIM_MARK, SIM_TOOL, SIM_CONTEXT,
+  SIM_PROMPTS, SIM_CONFIG, SIM_CONTROL, /* of a music session */
+  SIM_CLASSES
+} sim_class;
 
 typedef struct sim_message {
   sim_class kind;
   uint64_t calls;  /* of a tool answer */
   bool on_wire;
+  bool reset;      /* a playback control that is done with once it is heard */
+  bool heard;
 } sim_message;
 
 /* What the service knows of a conversation. */
@@ -62,11 +68,12 @@ typedef struct sim_connection {
   bool set_up, over;          /* over: it regards the connection as ended */
   bool transparent, poisoned;
   sim_state state;
+  int music[3];               /* its prompts, config and playback: a message, or -1 */
   sim_set seed;               /* messages that the recent turns tell */
   bool seeded;
   short consumed_ids[2 * SIM_MESSAGES + 2];
   unsigned consumed;
-  uint64_t calls_before[SIM_LAG_MAX], cancelled_before[SIM_LAG_MAX]; /* a ring: as each of these was taken in */
+  uint64_t calls_before[SIM_LAG_MAX], answered_before[SIM_LAG_MAX], cancelled_before[SIM_LAG_MAX]; /* rings: as each of these was taken in */
   bool answering, in_call;
   unsigned turn;              /* counts, so that a cut turn stops */
   int pieces;
@@ -115,6 +122,9 @@ typedef struct sim {
   uint64_t open_calls;        /* as the application sees them */
   int call_count;
   bool paused, calm, closing, closed_by_app;
+  int names;                  /* calls have no ids, but so many names; 0: they have ids */
+  bool first_refused, forgot; /* which is too old; a dial without it followed */
+  bool handed;                /* the session begins with the handle of an earlier one */
   uint64_t unpause_at, calm_at, horizon, close_at;
 
   sim_handle handles[SIM_HANDLES];
@@ -131,7 +141,7 @@ typedef struct sim {
   sim_set answered;           /* were on a wire when a turn of the model was complete */
   uint64_t lost, leave_by;    /* leave_by: of the goAway that the client has heard */
   bool pair_seen;
-  uint64_t calls_gone, calls_cancelled; /* that the application was told of */
+  uint64_t calls_gone, calls_cancelled; /* that the application was told of: the former by what it knows them by */
   bool restarted, overflowed, history_full;
   uint64_t attempt_at, opened_at, phase_since, trouble_since;
   unsigned row;               /* dials without a stable connection between */
@@ -160,6 +170,8 @@ void sim_break(sim *w, const char *what, const char *format, ...) __attribute__(
 /* The ids in a text ("#12#"), and the calls ("c5"). */
 sim_set sim_ids(const char *text, size_t size);
 uint64_t sim_calls(const char *text, size_t size);
+/* What calls are known by: their numbers, or those of their names. */
+uint64_t sim_labels(const sim *w, uint64_t calls);
 
 /* sim_service.c */
 void sim_dial(sim *w, bool standby);
@@ -180,5 +192,6 @@ void sim_check_update(sim *w, const sim_event *e, const char *before);
 void sim_check_always(sim *w);
 void sim_check_ledger(sim *w, bool ended);
 void sim_check_event(sim *w, const session_event *event);
+void sim_check_music(sim *w);
 
 #endif

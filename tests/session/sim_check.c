@@ -6,7 +6,8 @@
 
 /* ---- the rate of dials ----
  * A row is what happens between two stable connections (open for `stable` or longer). Its first attempt may follow at once, as may one
- * whose credential was refused (once between two opens) and one after a goAway (once in a row); the n-th, n > 1, comes no sooner than
+ * whose credential was refused (once between two opens), one after a goAway (once in a row), and one without the handle that was given
+ * and refused (once); the n-th, n > 1, comes no sooner than
  *   min(delay * 2^(n-2), delay_max) / 2
  * after the one before; a row has at most attempts_max attempts, and its last begins at most `budget` after its first loss. A standby
  * is dialed at most once beside each connection, and only where an attempt without a pause would be allowed. */
@@ -40,6 +41,7 @@ void sim_check_attempt(sim *w) {
   bool announced = w->leave_by != SESSION_NEVER && !w->waited && w->row;
   if (renewal && gap < least / 2) w->renewed = true;
   else if (announced && !w->hurried) w->hurried = true;
+  else if (w->first_refused && !w->forgot) w->forgot = true;
   else if (w->row) SIM_MUST(w, gap >= least / 2, "dial rate", "attempt %u came %llu ms after the last", w->row + 1, (unsigned long long)gap);
   SIM_MUST(w, w->row < w->settings.attempts_max + 1, "dial rate", "%u attempts in a row", w->row);
   if (w->trouble_since != SESSION_NEVER && !renewal)
@@ -105,6 +107,16 @@ void sim_check_event(sim *w, const session_event *event) {
   }
 }
 
+/* The service makes music by what was said last; of what it was told before, nothing is left in a new connection. */
+void sim_check_music(sim *w) {
+  const sim_connection *k = &w->connections[w->current];
+  int last[3] = {-1, -1, -1};
+  for (int i = 0; i < w->message_count; i++)
+    if (!w->messages[i].reset) last[w->messages[i].kind - SIM_PROMPTS] = i;
+  for (int c = 0; c < 3; c++) SIM_MUST(w, k->music[c] == last[c], "music", "class %d is as %d says, not as %d", c, k->music[c], last[c]);
+  SIM_MUST(w, !w->lost, "music", "%llu messages are told as lost", (unsigned long long)w->lost);
+}
+
 /* What the service's lineage lacks of what the application said is ambiguous, or was told as lost; `ended`: or with the last
  * sentence. */
 void sim_check_ledger(sim *w, bool ended) {
@@ -116,11 +128,16 @@ void sim_check_ledger(sim *w, bool ended) {
     sim_set ids = m->kind == SESSION_INPUT_SEED ? sim_ids((const char *)m->data, m->size) : (sim_set){{0}};
     sim_join(&w->seed_told, &ids);
   }
+  if (w->first_refused) SIM_MUST(w, w->figures[SIM_FIG_FRESH], "events", "a fresh session that nobody is told of");
+  unsigned open = 0; /* that the application knows to be */
+  for (int c = 0; c < SIM_CALLS; c++) open += w->open_calls >> c & 1;
+  if (!ended) SIM_MUST(w, in->waiting.count || w->mind.calls.open <= open, "calls", "%u count as open, %u are", w->mind.calls.open, open);
   if (w->serving >= 0) w->lineage = w->connections[w->serving].state;
   for (int i = 0; i < w->message_count; i++) {
     const sim_message *m = &w->messages[i];
     if (sim_has(&w->lineage.got, i)) continue;
-    if (m->kind == SIM_TOOL && !(m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_gone & ~w->calls_cancelled & ~w->open_calls)) continue; /* its calls are gone, cancelled or asked again: told */
+    uint64_t known = m->calls & w->lineage.calls & ~w->lineage.cancelled & ~w->lineage.answered & ~w->calls_cancelled & ~w->open_calls;
+    if (m->kind == SIM_TOOL && !(sim_labels(w, known) & ~w->calls_gone)) continue; /* its calls are gone, cancelled or asked again: told */
     bool text = m->kind == SIM_TEXT || m->kind == SIM_CONTEXT, past = sim_has(&w->answered, i) || sim_has(&w->claimed, i);
     if ((w->restarted || w->mind.afresh) && past && !text) continue; /* gone with the old session: told as DEGRADED */
     if (ended && ((m->kind == SIM_CONTEXT && m->on_wire) || sim_has(&w->seed_told, i))) continue; /* told again, but nobody heard it */

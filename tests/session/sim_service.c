@@ -40,6 +40,7 @@ void sim_dial(sim *w, bool standby) {
   *k = (sim_connection){.latency = 5 + sim_random(w, 60), .up_until = UINT64_MAX, .down_until = UINT64_MAX, .standby = standby};
   k->window = 1 + (unsigned)sim_random(w, 16);
   for (int c = 0; c < SIM_CLASSES; c++) k->last[c] = -1;
+  for (int c = 0; c < 3; c++) k->music[c] = -1;
   if (standby) w->standby = i;
   else w->current = i;
   bool fails = !w->calm && sim_chance(w, w->refuse_rate);
@@ -127,7 +128,7 @@ static void update(sim *w, int i, bool resumable) {
     for (; lag && count; lag--, count--) { /* the state that it keeps is the one that it counts */
       int id = k->consumed_ids[count - 1];
       if (id >= 0) h->state.got.words[id / 64] &= ~((uint64_t)1 << (id % 64));
-      if (id >= 0 && w->messages[id].kind == SIM_TOOL) h->state.answered &= ~w->messages[id].calls;
+      h->state.answered = k->answered_before[(count - 1) % SIM_LAG_MAX];
       h->state.calls = k->calls_before[(count - 1) % SIM_LAG_MAX];
       h->state.cancelled = k->cancelled_before[(count - 1) % SIM_LAG_MAX];
     }
@@ -146,7 +147,11 @@ static void update(sim *w, int i, bool resumable) {
 static void set_up(sim *w, int i, int handle) {
   sim_connection *k = at(w, i);
   const sim_handle *h = handle >= 0 && handle < w->handle_count ? &w->handles[handle] : NULL;
+  if (w->first_refused)
+    SIM_MUST(w, handle && w->settings.reconnect == GENAI_LIVE_RECONNECT_RESUME_OR_FRESH && !w->settings.single_use, "handles",
+             "one that was refused is not given up");
   if (handle >= 0 && (!h || h->expires < w->now)) {
+    w->first_refused |= !handle && !w->mind.was_open;
     bye(w, i, sim_chance(w, 50) ? 1007 : 1008, 1);
     return;
   }
@@ -162,6 +167,7 @@ static void set_up(sim *w, int i, int handle) {
     return;
   }
   sim_tell(w, "  the service begins %d from handle %d", i, handle);
+  SIM_MUST(w, !w->handed || i > 0 || handle == 0, "handles", "the one that was given is not used");
   w->serving = i;
   k->set_up = true;
   if (h) k->state = h->state;
@@ -170,7 +176,7 @@ static void set_up(sim *w, int i, int handle) {
   w->restarted |= !h && i > 0;
   say(w, i, SIM_SAYS_SETUP_COMPLETE, 0, 0);
   if (k->poisoned) sim_at(w, w->now + 300 + sim_random(w, 400), SIM_EV_BYE, i, sim_chance(w, 50) ? 1007 : 1011, 4, 0);
-  if (h && !k->poisoned && (k->state.calls & ~k->state.answered & ~k->state.cancelled) && sim_chance(w, 20)) /* once more */
+  if (h && !k->poisoned && (k->state.calls & ~k->state.answered & ~k->state.cancelled) && w->names != SIM_NAMES && sim_chance(w, 20)) /* once more */
     for (int c = 0; c < SIM_CALLS; c++)
       if ((k->state.calls & ~k->state.answered & ~k->state.cancelled) >> c & 1) say(w, i, SIM_SAYS_CALL, c, 0);
   if (sim_chance(w, 30)) update(w, i, true);
@@ -196,7 +202,7 @@ static void interrupt(sim *w, int i) {
   k->turn++;
   if (open && k->in_call) {
     k->state.cancelled |= open;
-    say(w, i, SIM_SAYS_CANCEL, 0, open);
+    if (!w->names) say(w, i, SIM_SAYS_CANCEL, 0, open); /* which it cannot name */
   }
   say(w, i, SIM_SAYS_INTERRUPTED, 0, 0);
   say(w, i, SIM_SAYS_COMPLETE, 0, 0);
@@ -209,9 +215,11 @@ static void go_on_talking(sim *w, int i) {
     if (sim_chance(w, 20)) say(w, i, SIM_SAYS_HEARD, 0, 0);
     say(w, i, SIM_SAYS_OUTPUT, 0, 0);
     if (w->call_count < SIM_CALLS && sim_chance(w, 12)) {
-      k->state.calls |= (uint64_t)1 << w->call_count;
       k->in_call = true;
-      say(w, i, SIM_SAYS_CALL, w->call_count++, 0);
+      for (uint64_t n = sim_chance(w, 30) ? 1 + sim_random(w, 3) : 1; n && w->call_count < SIM_CALLS; n--) {
+        k->state.calls |= (uint64_t)1 << w->call_count;
+        say(w, i, SIM_SAYS_CALL, w->call_count++, 0);
+      }
       return; /* goes on when it is answered */
     }
     sim_at(w, w->now + 20 + sim_random(w, 300), SIM_EV_MODEL, i, (int)k->turn, 0, 0);
@@ -224,9 +232,19 @@ static void go_on_talking(sim *w, int i) {
   if (sim_chance(w, 80)) update(w, i, sim_chance(w, 90));
 }
 
+/* Names fit the oldest open call; one that the service gave up takes no harm. */
+static uint64_t called(sim *w, const sim_connection *k, uint64_t names) {
+  uint64_t open = k->state.calls & ~k->state.answered & ~k->state.cancelled;
+  for (int tries = 0; tries < 2; tries++, open = k->state.cancelled & ~k->state.answered)
+    for (int c = 0; c < SIM_CALLS; c++)
+      if (open >> c & 1 && sim_labels(w, (uint64_t)1 << c) == names) return (uint64_t)1 << c;
+  return ~k->state.calls;
+}
+
 static void consume(sim *w, int i, int id, uint64_t calls) {
   sim_connection *k = at(w, i);
   k->calls_before[k->consumed % SIM_LAG_MAX] = k->state.calls;
+  k->answered_before[k->consumed % SIM_LAG_MAX] = k->state.answered;
   k->cancelled_before[k->consumed % SIM_LAG_MAX] = k->state.cancelled;
   if (k->consumed < sizeof k->consumed_ids / sizeof *k->consumed_ids) k->consumed_ids[k->consumed++] = (short)id;
   if (id < 0) {
@@ -238,7 +256,14 @@ static void consume(sim *w, int i, int id, uint64_t calls) {
   SIM_MUST(w, w->starved || !sim_has(&k->state.got, id), "delivered twice", "message %d", id);
   sim_put(&k->state.got, id);
   sim_tell(w, "    taken in: %d on %d", id, i);
+  if (m->kind >= SIM_PROMPTS) {
+    SIM_MUST(w, !m->reset || !m->heard, "music", "the reset %d is heard twice", id);
+    w->messages[id].heard = true;
+    if (!m->reset) k->music[m->kind - SIM_PROMPTS] = id;
+    return;
+  }
   if (m->kind == SIM_TOOL) {
+    if (w->names == SIM_NAMES) calls = called(w, k, calls);
     SIM_MUST(w, w->starved || !(calls & ~k->state.calls), "answer to a call of another session", "message %d, calls %llx", id, (unsigned long long)calls);
     k->state.answered |= calls;
     if (k->in_call && !(k->state.calls & ~k->state.answered & ~k->state.cancelled)) {

@@ -160,6 +160,59 @@ static void a_name_that_is_gone_may_be_called_again(void **state) {
   session_calls_deinit(&calls);
 }
 
+static payload *named_answer(void) {
+  static const char json[] = "{\"toolResponse\":{\"functionResponses\":[{\"name\":\"weather\",\"response\":{}}]}}";
+  payload *p = payload_copy(json, sizeof json - 1);
+  p->kind = SESSION_INPUT_TOOL;
+  return p;
+}
+
+/* As many answers as there are calls that the service knows; those that were sent find the call that they answered. */
+static void each_call_of_a_name_is_answered_once(void **state) {
+  (void)state;
+  session_calls calls = {0};
+  payload *first = named_answer(), *second = named_answer(), *third = named_answer();
+  made(&calls, NULL, "weather");
+  made(&calls, NULL, "weather");
+  session_calls_kept(&calls, 0);
+  made_behind(&calls, NULL, "weather", 1);
+  assert_true(session_calls_answered(&calls, first, 1));
+  first->serial = 1; /* as the lists do */
+  first->again = true;
+  session_calls_lose(&calls, false); /* the youngest */
+  assert_int_equal(calls.open, 1);
+  assert_false(session_calls_moot(&calls, &first));
+  assert_false(session_calls_moot(&calls, &second));
+  assert_true(session_calls_moot(&calls, &third));
+  assert_false(session_calls_answered(&calls, first, 2)); /* which is not the other's */
+  assert_int_equal(calls.open, 1);
+  assert_true(session_calls_answered(&calls, second, 3));
+  assert_int_equal(calls.open, 0);
+  payload_drop(first);
+  payload_drop(second);
+  payload_drop(third);
+  session_calls_deinit(&calls);
+}
+
+/* Which a resumed session may do; a second time it is another call. */
+static void a_name_that_is_told_again_is_the_same_call(void **state) {
+  (void)state;
+  session_calls calls = {0};
+  made(&calls, NULL, "weather");
+  made(&calls, NULL, "weather");
+  session_calls_kept(&calls, 0);
+  assert_int_equal(calls.open, 2);
+  for (int i = 0; i < 2; i++) {
+    session_calls_lose(&calls, false);
+    made(&calls, NULL, "weather");
+    made(&calls, NULL, "weather");
+    assert_int_equal(calls.open, 2);
+  }
+  made(&calls, NULL, "weather");
+  assert_int_equal(calls.open, 3);
+  session_calls_deinit(&calls);
+}
+
 static void remembers_the_last_that_are_gone(void **state) {
   (void)state;
   session_calls calls = {0};
@@ -186,6 +239,8 @@ int main(void) {
       cmocka_unit_test(a_state_before_the_call_does_not_know_it),
       cmocka_unit_test(answers_lose_what_is_gone),
       cmocka_unit_test(a_name_that_is_gone_may_be_called_again),
+      cmocka_unit_test(a_name_that_is_told_again_is_the_same_call),
+      cmocka_unit_test(each_call_of_a_name_is_answered_once),
       cmocka_unit_test(remembers_the_last_that_are_gone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

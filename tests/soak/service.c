@@ -24,6 +24,7 @@ static void on_signal(int number) {
 bool service_prepare(service_process *s, const char *program, const char *folder, bool ledger) {
   *s = (service_process){.program = program, .folder = folder};
   snprintf(s->ca, sizeof s->ca, "%s/ca.pem", folder);
+  snprintf(s->cert, sizeof s->cert, "%s/cert.pem", folder);
   snprintf(s->ledger, sizeof s->ledger, "%s/ledger", folder);
   snprintf(s->state, sizeof s->state, "%s/state", folder);
   static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -48,8 +49,8 @@ static bool read_line(int fd, char *line, size_t size) {
 bool service_begin(service_process *s, const char *const *more) {
   char port[16], line[1024];
   genai_error error = {0};
-  const char *argv[ARGUMENTS_MAX] = {s->program, "emulate", "--json", "--no-speech", "--port", port, "--ca-out", s->ca};
-  size_t count = 8;
+  const char *argv[ARGUMENTS_MAX] = {s->program, "emulate", "--json", "--no-speech", "--port", port, "--cert", s->cert, "--ca-out", s->ca};
+  size_t count = 10;
   snprintf(port, sizeof port, "%d", s->port);
   if (*s->ledger) {
     argv[count++] = "--ledger";

@@ -101,7 +101,7 @@ typedef struct service_process {
   const char *program, *folder;
   process child;
   int port;
-  char url[64], ca[256], ledger[256], state[256];
+  char url[64], ca[256], cert[256], ledger[256], state[256];
 } service_process;
 
 /* Makes the pipe of the ledger, if one is wanted; starts nothing. */
@@ -116,7 +116,6 @@ void service_abandon(void); /* kills the one that runs, from anywhere */
 
 typedef struct talk_options {
   bool vertex;
-  bool any_certificate; /* the service is started again, with another authority */
   unsigned sessions, receivers, gap_ms;
   uint32_t keepalive_ms, keepalive_timeout_ms;
   bool verbose;

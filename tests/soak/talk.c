@@ -38,7 +38,6 @@ static bool make_client(talk *t, const service_process *service) {
       .base_url = service->url,
       .ca_file = service->ca,
       .proxy = "",
-      .dangerously_skip_certificate_checks = o->any_certificate,
       .connect_timeout_ms = 5000 * watch_scale(),
       .keepalive_ms = o->keepalive_ms * watch_scale(),
       .keepalive_timeout_ms = o->keepalive_timeout_ms * watch_scale(),
