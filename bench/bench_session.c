@@ -1,6 +1,7 @@
 /* What a whole session costs beside the bare TLS floor: the same bytes, the same peer in another process, one run.
  *
  *   bench_session [receive|send|all] [MESSAGES]
+ *   bench_session idle SESSIONS [MESSAGES]   (receiving beside so many idle sessions of the same client)
  *   bench_session session|floor receive|send MESSAGES PORT CA_FILE|-   (one figure, against a running bench_peer; the floor: TLS only)
  *
  * receive: 11,520-byte-PCM messages over TLS 1.3, audio bytes in the application's hand, against a loop of SSL_read.
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/peer.h"
@@ -26,6 +28,14 @@ static void die(const char *what) {
   exit(1);
 }
 
+/* Of the calling thread: the floor's, whatever idle sessions do beside it. */
+static double thread_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Of the whole process. */
 static double cpu_seconds(void) {
   struct rusage r;
   getrusage(RUSAGE_SELF, &r);
@@ -71,14 +81,14 @@ static double floor_receive(const peer *p, long messages) {
   char task[32];
   snprintf(task, sizeof task, "pour=%ld", messages);
   floor_link l = floor_open(p, task);
-  double start = cpu_seconds();
+  double start = thread_seconds();
   unsigned long long left = (unsigned long long)messages * (message_size() + 4);
   while (left) {
     int n = SSL_read(l.ssl, data, sizeof data);
     if (n <= 0) die("the floor's connection broke");
     left = (unsigned long long)n >= left ? 0 : left - (unsigned long long)n;
   }
-  double used = cpu_seconds() - start;
+  double used = thread_seconds() - start;
   floor_close(&l);
   return used;
 }
@@ -101,10 +111,10 @@ static double floor_send(const peer *p, long messages) {
   size_t per_record = RECORD / frame_size, filled = per_record * frame_size;
   char *record = malloc(filled);
   for (size_t i = 0; i < per_record; i++) memcpy(record + i * frame_size, frame, frame_size);
-  double start = cpu_seconds();
+  double start = thread_seconds();
   for (long left = messages; left > 0; left -= (long)per_record)
     if (SSL_write(l.ssl, record, (int)filled) <= 0) die("the floor's connection broke");
-  double used = cpu_seconds() - start;
+  double used = thread_seconds() - start;
   free(record);
   floor_close(&l);
   return used;
@@ -112,27 +122,31 @@ static double floor_send(const peer *p, long messages) {
 
 /* ---- the session ---- */
 
-static genai_live_session *open_session(const peer *p, const char *task, genai_client **client) {
+static genai_client *open_client(const peer *p) {
+  enum { PATIENCE_MS = 3600000 }; /* an idle peer answers no pings */
   genai_error error = {0};
-  genai_live_session *session = NULL;
+  genai_client *client = NULL;
   char url[64];
   snprintf(url, sizeof url, "%s://127.0.0.1:%d", p->tls ? "https" : "http", p->port);
-  genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = p->ca_file};
-  if (genai_client_new(client, &options, &error) != GENAI_OK ||
-      genai_live_connect(*client, &(genai_live_connect_params){.model = task}, &session, NULL, &error) != GENAI_OK)
-    die(error.message);
+  genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = p->ca_file, .keepalive_timeout_ms = PATIENCE_MS};
+  if (genai_client_new(&client, &options, &error) != GENAI_OK) die(error.message);
+  return client;
+}
+
+static genai_live_session *open_session(genai_client *client, const char *task) {
+  genai_error error = {0};
+  genai_live_session *session = NULL;
+  if (genai_live_connect(client, &(genai_live_connect_params){.model = task}, &session, NULL, &error) != GENAI_OK) die(error.message);
   return session;
 }
 
-static double session_receive(const peer *p, long messages) {
-  genai_client *client;
+static double session_receive(genai_client *client, long messages) {
   genai_live_message *message;
   genai_error error = {0};
   char task[32];
   snprintf(task, sizeof task, "pour=%ld", messages);
-  double start = 0;
-  genai_live_session *session = open_session(p, task, &client);
-  start = cpu_seconds();
+  genai_live_session *session = open_session(client, task);
+  double start = cpu_seconds();
   unsigned long long bytes = 0;
   genai_status status;
   while ((status = genai_live_receive(session, &message, NULL, &error)) == GENAI_OK) {
@@ -143,15 +157,13 @@ static double session_receive(const peer *p, long messages) {
   double used = cpu_seconds() - start;
   if (status != GENAI_CLOSED || bytes != (unsigned long long)messages * PEER_PCM_SIZE) die(error.message);
   genai_live_free(session);
-  genai_client_free(client);
   return used;
 }
 
-static double session_send(const peer *p, long messages) {
+static double session_send(genai_client *client, long messages) {
   static char pcm[CHUNK];
-  genai_client *client;
   genai_error error = {0};
-  genai_live_session *session = open_session(p, "sink", &client);
+  genai_live_session *session = open_session(client, "sink");
   for (size_t i = 0; i < sizeof pcm; i++) pcm[i] = (char)(i * 37);
   double start = cpu_seconds();
   for (long i = 0; i < messages; i++)
@@ -159,8 +171,42 @@ static double session_send(const peer *p, long messages) {
   if (genai_live_close(session, NULL, &error) != GENAI_OK) die(error.message);
   double used = cpu_seconds() - start;
   genai_live_free(session);
-  genai_client_free(client);
   return used;
+}
+
+/* ---- idle sessions ---- */
+
+/* Each connection is a descriptor here and one in the peer, which inherits the limit. */
+static void allow_descriptors(long sessions) {
+  enum { OTHERS = 64 };
+  struct rlimit limit;
+  unsigned long long need = (unsigned long long)sessions + OTHERS;
+  if (getrlimit(RLIMIT_NOFILE, &limit)) die("the limit of open files cannot be read");
+  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < need) {
+    fprintf(stderr, "bench_session: %ld sessions need %llu descriptors, but a process may have %llu here. Ask for fewer, or raise "
+            "the hard limit (ulimit -Hn).\n", sessions, need, (unsigned long long)limit.rlim_max);
+    exit(1);
+  }
+  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= need) return;
+  limit.rlim_cur = (rlim_t)need;
+  if (setrlimit(RLIMIT_NOFILE, &limit)) die("the limit of open files cannot be raised");
+}
+
+/* Opens them, some at a time. */
+static genai_live_session **open_idle(genai_client *client, long count) {
+  enum { AT_ONCE = 100 };
+  static const genai_live_connect_params idle = {.model = "idle", .reconnect = GENAI_LIVE_RECONNECT_NONE};
+  genai_live_session **sessions = calloc((size_t)count, sizeof *sessions);
+  genai_live_message *message;
+  genai_error error = {0};
+  if (!sessions) die("no memory for so many sessions");
+  for (long begun = 0, open = 0; open < count; open++) {
+    for (; begun < count && begun < open + AT_ONCE; begun++)
+      if (genai_live_start(client, &idle, &sessions[begun], &error) != GENAI_OK) die(error.message);
+    if (genai_live_receive(sessions[open], &message, NULL, &error) != GENAI_OK) die(error.message);
+    genai_live_message_free(message);
+  }
+  return sessions;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -187,36 +233,62 @@ static int one(char **argv) {
   if (p.tls) snprintf(p.ca_file, sizeof p.ca_file, "%s", argv[5]);
   bool floor = !strcmp(argv[1], "floor"), send = !strcmp(argv[2], "send");
   if (floor && !p.tls) die("the floor is one of TLS");
-  double used = send ? floor ? floor_send(&p, messages) : session_send(&p, messages)
-                     : floor ? floor_receive(&p, messages) : session_receive(&p, messages);
+  genai_client *client = floor ? NULL : open_client(&p);
+  double used = send ? floor ? floor_send(&p, messages) : session_send(client, messages)
+                     : floor ? floor_receive(&p, messages) : session_receive(client, messages);
+  genai_client_free(client);
   printf("%.2f\n", used / (double)messages * 1e6);
   return 0;
+}
+
+static void compare_receive(const peer *p, genai_client *client, const char *what, long messages) {
+  double floor[RUNS], session[RUNS];
+  for (int i = 0; i < RUNS; i++) {
+    floor[i] = floor_receive(p, messages);
+    session[i] = session_receive(client, messages);
+  }
+  report(what, floor, session, messages, (double)message_size());
+}
+
+static void compare_send(const peer *p, genai_client *client, long messages) {
+  char frame[CHUNK / 3 * 4 + 100];
+  double floor[RUNS], session[RUNS];
+  for (int i = 0; i < RUNS; i++) {
+    floor[i] = floor_send(p, messages);
+    session[i] = session_send(client, messages);
+  }
+  report("send 3,200 B PCM", floor, session, messages, (double)chunk_frame(frame));
+}
+
+static void compare_beside_idle(peer *p, genai_client *client, long count, long messages) {
+  char what[80];
+  double start = cpu_seconds();
+  genai_live_session **sessions = open_idle(client, count);
+  double used = cpu_seconds() - start;
+  snprintf(what, sizeof what, "receive 11,520 B PCM beside %ld idle sessions (opened in %.2f s of CPU)", count, used);
+  compare_receive(p, client, what, messages);
+  peer_stop(p); /* ends them all */
+  for (long i = 0; i < count; i++) genai_live_free(sessions[i]);
+  free(sessions);
 }
 
 int main(int argc, char **argv) {
   if (argc == 6 && (!strcmp(argv[1], "session") || !strcmp(argv[1], "floor"))) return one(argv);
   const char *what = argc > 1 ? argv[1] : "all";
-  long messages = argc > 2 ? atol(argv[2]) : 40000;
-  double floor[RUNS], session[RUNS];
+  bool beside = !strcmp(what, "idle");
+  long idle = beside && argc > 2 ? atol(argv[2]) : 0;
+  long messages = argc > 2 + beside ? atol(argv[2 + beside]) : 40000;
   peer p;
-  if (messages < 1 || peer_start(&p, 1)) return 1;
+  if (messages < 1 || (beside && idle < 1)) die("a number of messages or sessions is no number");
+  if (beside) allow_descriptors(idle);
+  if (peer_start(&p, 1)) return 1;
+  genai_client *client = open_client(&p);
   printf("| over TLS 1.3, %ld messages, median of %d | floor, us CPU a message | session, us CPU a message | session, s/GB | ratio |\n|---|---|---|---|---|\n",
          messages, RUNS);
-  if (strcmp(what, "send")) {
-    for (int i = 0; i < RUNS; i++) {
-      floor[i] = floor_receive(&p, messages);
-      session[i] = session_receive(&p, messages);
-    }
-    report("receive 11,520 B PCM", floor, session, messages, (double)message_size());
-  }
-  if (strcmp(what, "receive")) {
-    char frame[CHUNK / 3 * 4 + 100];
-    for (int i = 0; i < RUNS; i++) {
-      floor[i] = floor_send(&p, messages);
-      session[i] = session_send(&p, messages);
-    }
-    report("send 3,200 B PCM", floor, session, messages, (double)chunk_frame(frame));
-  }
-  peer_stop(&p);
+  if (beside) compare_beside_idle(&p, client, idle, messages);
+  if (!beside && strcmp(what, "send")) compare_receive(&p, client, "receive 11,520 B PCM", messages);
+  if (!beside && strcmp(what, "receive")) compare_send(&p, client, messages);
+  if (!beside) peer_stop(&p);
+  genai_client_free(client);
   return 0;
 }

@@ -1,7 +1,8 @@
 /* The other end of the benchmarks, in a process of its own: a WebSocket server, over TLS or plain, that either pours ready-made
  * audio messages into the client or reads whatever it is sent. The model's name in the setup says what it does:
  *   pour=N    after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
- *   sink      after setupComplete reads until the client closes */
+ *   sink      after setupComplete reads until the client closes
+ *   idle      after setupComplete does nothing at all; the connection stays until the peer ends */
 #ifndef GENAI_BENCH_PEER_H
 #define GENAI_BENCH_PEER_H
 
