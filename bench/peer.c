@@ -1,6 +1,7 @@
 #include "bench/peer.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -16,16 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/peer_link.h"
+
 enum { FRAMES_PER_WRITE = 16, READ_SIZE = 256 * 1024, STACK_SIZE = 256 * 1024 };
 
 static SSL_CTX *context;
 
-typedef struct link {
-  int fd;
-  SSL *ssl;
-} link_end;
-
-static int put(link_end *l, const void *data, size_t size) {
+int peer_put(link_end *l, const void *data, size_t size) {
   for (size_t done = 0; done < size;) {
     const char *rest = (const char *)data + done;
     ssize_t n = l->ssl ? SSL_write(l->ssl, rest, (int)(size - done)) : write(l->fd, rest, size - done);
@@ -35,7 +33,7 @@ static int put(link_end *l, const void *data, size_t size) {
   return 0;
 }
 
-static ssize_t get(link_end *l, void *data, size_t size) {
+ssize_t peer_get(link_end *l, void *data, size_t size) {
   return l->ssl ? SSL_read(l->ssl, data, (int)size) : read(l->fd, data, size);
 }
 
@@ -79,38 +77,38 @@ char *peer_audio_message(size_t pcm_size, size_t *size) {
   return text;
 }
 
-static size_t frame_header(unsigned char *out, int opcode, size_t size) {
+size_t peer_frame_header(unsigned char *out, int opcode, size_t size) {
   out[0] = (unsigned char)(0x80 | opcode);
   if (size < 126) {
     out[1] = (unsigned char)size;
     return 2;
   }
-  out[1] = 126; /* no message of the benchmarks passes 64 KB */
-  out[2] = (unsigned char)(size >> 8);
-  out[3] = (unsigned char)size;
-  return 4;
+  int bytes = size < 65536 ? 2 : 8;
+  out[1] = size < 65536 ? 126 : 127;
+  for (int i = 0; i < bytes; i++) out[2 + i] = (unsigned char)((uint64_t)size >> 8 * (bytes - 1 - i));
+  return 2 + (size_t)bytes;
 }
 
-static int pour(link_end *l, long count) {
+static int pour(link_end *l, long count, size_t pcm_size) {
   size_t size;
-  char *message = peer_audio_message(PEER_PCM_SIZE, &size);
-  unsigned char *batch = malloc((size + 4) * FRAMES_PER_WRITE);
+  char *message = peer_audio_message(pcm_size, &size);
+  unsigned char *batch = malloc((size + PEER_HEADER_MAX) * FRAMES_PER_WRITE);
   size_t frame = 0;
   for (int i = 0; i < FRAMES_PER_WRITE; i++) {
     unsigned char *at = batch + (size_t)i * frame;
-    size_t header = frame_header(at, 2, size);
+    size_t header = peer_frame_header(at, 2, size);
     memcpy(at + header, message, size);
     frame = header + size;
   }
   int failed = 0;
   for (long left = count; left > 0 && !failed; left -= FRAMES_PER_WRITE)
-    failed = put(l, batch, frame * (size_t)(left < FRAMES_PER_WRITE ? left : FRAMES_PER_WRITE));
+    failed = peer_put(l, batch, frame * (size_t)(left < FRAMES_PER_WRITE ? left : FRAMES_PER_WRITE));
   free(batch);
   free(message);
   unsigned char close_frame[4] = {0x88, 2, 0x03, 0xE8};
-  if (!failed) failed = put(l, close_frame, sizeof close_frame);
+  if (!failed) failed = peer_put(l, close_frame, sizeof close_frame);
   char rest[1024];
-  while (!failed && get(l, rest, sizeof rest) > 0) {
+  while (!failed && peer_get(l, rest, sizeof rest) > 0) {
   }
   return failed;
 }
@@ -121,7 +119,7 @@ static void sink(link_end *l) {
   unsigned char *data = malloc(READ_SIZE), header[14];
   size_t have = 0, need = 2;
   uint64_t left = 0;
-  for (ssize_t n; (n = get(l, data, READ_SIZE)) > 0;) {
+  for (ssize_t n; (n = peer_get(l, data, READ_SIZE)) > 0;) {
     for (size_t i = 0; i < (size_t)n;) {
       if (left) {
         size_t skip = left < (size_t)n - i ? (size_t)left : (size_t)n - i;
@@ -137,7 +135,7 @@ static void sink(link_end *l) {
       left = size < 126 ? size : 0;
       for (size_t k = 2; k < need - 4; k++) left = left << 8 | header[k];
       if ((header[0] & 15) == 8) {
-        put(l, close_frame, sizeof close_frame);
+        peer_put(l, close_frame, sizeof close_frame);
         goto end;
       }
       have = 0;
@@ -153,7 +151,7 @@ end:
 static int upgrade(link_end *l, char *request, size_t room) {
   size_t used = 0;
   while (!strstr(request, "\r\n\r\n")) {
-    ssize_t n = get(l, request + used, room - 1 - used);
+    ssize_t n = peer_get(l, request + used, room - 1 - used);
     if (n <= 0) return -1;
     request[used += (size_t)n] = '\0';
   }
@@ -167,14 +165,14 @@ static int upgrade(link_end *l, char *request, size_t room) {
   EVP_EncodeBlock(accept, digest, (int)digest_size);
   int size = snprintf(answer, sizeof answer,
                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", accept);
-  return put(l, answer, (size_t)size);
+  return peer_put(l, answer, (size_t)size);
 }
 
 /* The client's first message: one masked frame of less than 64 KB. */
 static int read_setup(link_end *l, unsigned char *frame, size_t room) {
   size_t used = 0, header = 2, size = 0;
   while (used < header + 4 || used < header + 4 + size) {
-    ssize_t n = get(l, frame + used, room - 1 - used);
+    ssize_t n = peer_get(l, frame + used, room - 1 - used);
     if (n <= 0) return -1;
     used += (size_t)n;
     if (used < 4) continue;
@@ -200,10 +198,13 @@ static void *serve(void *argument) {
     if (SSL_accept(l.ssl) != 1) goto end;
   }
   if (upgrade(&l, request, sizeof request) || read_setup(&l, setup, sizeof setup)) goto end;
-  if (put(&l, complete, sizeof complete - 1)) goto end;
+  if (peer_put(&l, complete, sizeof complete - 1)) goto end;
   const char *count = strstr((const char *)setup, "pour=");
+  const char *size = strstr((const char *)setup, "size="), *talk = strstr((const char *)setup, "talk=");
   if (count)
-    pour(&l, atol(count + 5));
+    pour(&l, atol(count + 5), size ? (size_t)atol(size + 5) : PEER_PCM_SIZE);
+  else if (talk)
+    peer_talk(&l, talk);
   else if (strstr((const char *)setup, "idle"))
     l.fd = -1; /* nobody serves it any more, so that ten thousand cost the machine next to nothing at this end */
   else
@@ -231,6 +232,14 @@ static void accept_all(int listener) {
   }
 }
 
+/* A benchmark that was killed leaves no peer behind. */
+static void *end_with_parent(void *life) {
+  char byte;
+  while (read((int)(intptr_t)life, &byte, 1) > 0) {
+  }
+  _exit(0);
+}
+
 static int make_context(const char *ca_file) {
   X509 *certificate;
   EVP_PKEY *key = make_certificate(&certificate);
@@ -248,9 +257,11 @@ static int make_context(const char *ca_file) {
 int peer_start(peer *p, int tls) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
-  int listener = socket(AF_INET, SOCK_STREAM, 0), ready[2];
+  int listener = socket(AF_INET, SOCK_STREAM, 0), ready[2], life[2];
+  pthread_t watch;
   if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) || listen(listener, 1024) ||
-      getsockname(listener, (struct sockaddr *)&address, &size) || pipe(ready)) {
+      getsockname(listener, (struct sockaddr *)&address, &size) || pipe(ready) ||
+      pipe(life)) {
     perror("bench peer");
     return -1;
   }
@@ -261,6 +272,8 @@ int peer_start(peer *p, int tls) {
   if (p->pid < 0) return -1;
   if (p->pid == 0) {
     signal(SIGPIPE, SIG_IGN);
+    close(life[1]);
+    if (pthread_create(&watch, NULL, end_with_parent, (void *)(intptr_t)life[0])) _exit(1);
     char byte = tls && make_context(p->ca_file) ? 1 : 0;
     if (write(ready[1], &byte, 1) != 1 || byte) _exit(1);
     accept_all(listener);
@@ -270,6 +283,9 @@ int peer_start(peer *p, int tls) {
   if (read(ready[0], &byte, 1) != 1) byte = 1;
   close(ready[0]);
   close(ready[1]);
+  close(life[0]);
+  fcntl(life[1], F_SETFD, FD_CLOEXEC);
+  p->life = life[1];
   if (byte) fprintf(stderr, "bench peer: it could not make its certificate\n");
   return byte ? -1 : 0;
 }
@@ -277,5 +293,6 @@ int peer_start(peer *p, int tls) {
 void peer_stop(peer *p) {
   kill(p->pid, SIGKILL);
   waitpid(p->pid, NULL, 0);
+  close(p->life);
   unlink(p->ca_file);
 }

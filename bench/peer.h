@@ -1,8 +1,11 @@
 /* The other end of the benchmarks, in a process of its own: a WebSocket server, over TLS or plain, that either pours ready-made
  * audio messages into the client or reads whatever it is sent. The model's name in the setup says what it does:
  *   pour=N    after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
+ *             (with size=N behind it: of N bytes of PCM)
  *   sink      after setupComplete reads until the client closes
- *   idle      after setupComplete does nothing at all; the connection stays until the peer ends */
+ *   idle      after setupComplete does nothing at all; the connection stays until the peer ends
+ *   talk=U/D  answers every U messages with D such messages and a resumption handle (talk=U/D-: without it)
+ *   talk=stamp  answers every message of sound with the time it took and the time it leaves (peer_talk.c) */
 #ifndef GENAI_BENCH_PEER_H
 #define GENAI_BENCH_PEER_H
 
@@ -14,6 +17,7 @@ enum { PEER_PCM_SIZE = 11520 };
 
 typedef struct peer {
   pid_t pid;
+  int life; /* it ends when the last of these is closed */
   int port;
   int tls;
   char ca_file[64]; /* PEM of its self-signed certificate, removed by peer_stop */

@@ -46,7 +46,7 @@ static genai_status read_options(const settings *s, arena *a, genai_client_optio
   *options = (genai_client_options){
       .backend = backend_of(s->backend), .project = s->project, .location = s->location,
       .credentials_file = s->credentials_file, .base_url = s->base_url, .api_version = s->api_version, .ca_file = s->ca,
-      .proxy = s->proxy, .no_proxy = s->no_proxy, .connect_timeout_ms = (uint32_t)s->timeout_ms,
+      .proxy = s->proxy, .no_proxy = s->no_proxy, .connect_timeout_ms = (uint32_t)s->timeout_ms, .io_threads = (uint32_t)s->io_threads,
       .keepalive_ms = s->keepalive_ms > 0 ? (uint32_t)s->keepalive_ms : UINT32_MAX,
       .keepalive_timeout_ms = (uint32_t)s->keepalive_timeout_ms};
   if (s->keepalive_ms > 0 && s->keepalive_ms < KEEPALIVE_LEAST_MS)
@@ -63,7 +63,7 @@ static genai_status use_emulator(local_service *local, const settings *s, bool f
   if (s->base_url != NULL || s->ca != NULL)
     return error_set(error, GENAI_ERROR_ARGUMENT,
                      "--emulator has its own address and certificate: leave out --base-url and --ca.");
-  genai_status status = local_service_start(local, fast, s->verbose, error);
+  genai_status status = local->url[0] != '\0' ? GENAI_OK : local_service_start(local, fast, s->verbose, error);
   options->base_url = local->url;
   options->ca_file = local->ca_file;
   if (options->credentials_file == NULL && options->access_token == NULL) options->api_key = "emulator";

@@ -7,11 +7,13 @@
 
 enum { WAIT_MAX = 8, BEHIND_MAX_MS = 1000 };
 
-int64_t clock_ms(void) {
+int64_t clock_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
+
+int64_t clock_ms(void) { return clock_us() / 1000; }
 
 int clock_wait(const int *fds, size_t count, int64_t timeout_ms) {
   struct pollfd polls[WAIT_MAX];

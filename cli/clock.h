@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Milliseconds of a clock that nobody sets. */
+/* Milliseconds and microseconds of a clock that nobody sets. */
 int64_t clock_ms(void);
+int64_t clock_us(void);
 
 /* Waits until one of the descriptors is readable (or at its end) and returns its index; -1 when timeout_ms have passed.
  * timeout_ms < 0: for ever. A descriptor of -1 is left out. */

@@ -55,6 +55,9 @@ typedef struct settings {
   int64_t length_ms, bpm, top_k;
   const char *scale, *density, *brightness, *guidance, *temperature, *mode;
   bool mute_bass, mute_drums, only_bass_and_drums;
+  /* bench */
+  int64_t sessions, message_rate, duration_ms, message_size, ramp_ms, turn_ms, io_threads;
+  bool own_server;
   /* token */
   int64_t uses;
   const char *expire, *new_session_expire;
@@ -75,7 +78,7 @@ typedef struct command {
 } command;
 
 extern const command talk_command, chat_command, music_command, token_command, setup_command, encode_command, decode_command,
-    emulate_command;
+    emulate_command, bench_command;
 
 /* All subcommands, ended by NULL. */
 extern const command *const commands[];

@@ -11,7 +11,7 @@
 
 const command *const commands[] = {
     &talk_command, &chat_command, &music_command, &token_command, &setup_command, &encode_command, &decode_command,
-    &emulate_command, NULL,
+    &emulate_command, &bench_command, NULL,
 };
 
 static const option general_table[] = {

@@ -1,4 +1,4 @@
-/* A client: one backend, one set of credentials, one trust, and the I/O thread that its sessions share. */
+/* A client: one backend, one set of credentials, one trust, and the I/O thread (or threads) that its sessions share. */
 #ifndef GENAI_CLIENT_H
 #define GENAI_CLIENT_H
 
@@ -71,15 +71,17 @@ typedef struct genai_client_options {
   void (*log)(void *user, genai_log_level level, const char *line);
   void *log_user;
   genai_log_level log_level;   /* default GENAI_LOG_WARNING */
+  uint32_t io_threads;         /* for gateways: I/O threads, among which the sessions are spread evenly, each staying on one;
+                                  default 1, at most 64. One serves thousands of voice sessions (docs/performance.md) */
 } genai_client_options;
 
-/* Makes a client and starts its I/O thread; makes no connection, but for this: on Vertex, when nothing else names the project and no
+/* Makes a client and starts its I/O threads; makes no connection, but for this: on Vertex, when nothing else names the project and no
  * credentials were found, the machine's metadata server is asked for it, for at most three seconds. options may be NULL.
  * Errors: GENAI_ERROR_CREDENTIALS (no key anywhere, no project), GENAI_ERROR_INSECURE, GENAI_ERROR_ARGUMENT, GENAI_ERROR_SYSTEM,
  * GENAI_ERROR_MEMORY. On failure *client is NULL. */
 GENAI_API GENAI_MUST_USE genai_status genai_client_new(genai_client **client, const genai_client_options *options,
                                                        genai_error *error);
-/* Gives the client up (NULL is fine). Its thread ends when the last session is freed too; the last of these calls waits
+/* Gives the client up (NULL is fine). Its threads end when the last session is freed too; the last of these calls waits
  * for it. GENAI_ERROR_THREAD (and nothing happens) on the library's own threads. */
 GENAI_API genai_status genai_client_free(genai_client *client);
 

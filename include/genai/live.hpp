@@ -74,7 +74,7 @@ struct wait {
   genai_wait c() const noexcept { return {timeout.count(), token ? token->get() : nullptr}; }
 };
 
-// One backend, its credentials and I/O thread (genai_client). Sessions keep it alive.
+// One backend, its credentials and I/O threads (genai_client). Sessions keep it alive.
 class client {
 public:
   explicit client(const genai_client_options &options = {}) {

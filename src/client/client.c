@@ -28,6 +28,7 @@ static const genai_client_options defaults = {
     .keepalive_ms = 20000,
     .keepalive_timeout_ms = 60000,
     .log_level = GENAI_LOG_WARNING,
+    .io_threads = 1,
 };
 
 /* The scalars of the options with their defaults; the strings went into endpoint and trust. */
@@ -41,6 +42,7 @@ static genai_client_options settled(const genai_client_options *o) {
   if (o->keepalive_ms) s.keepalive_ms = o->keepalive_ms;
   if (o->keepalive_timeout_ms) s.keepalive_timeout_ms = o->keepalive_timeout_ms;
   if (o->log_level) s.log_level = o->log_level;
+  if (o->io_threads) s.io_threads = o->io_threads;
   s.log = o->log;
   s.log_user = o->log_user;
   return s;
@@ -72,12 +74,27 @@ static genai_status make_auth(genai_client *c, const genai_client_options *optio
                     .allow_loopback = net_host_is_loopback(c->endpoints[ENDPOINT_LIVE].host)};
   c->renewable = !options->access_token;
   const char *project = NULL;
-  genai_status status = auth_new(&c->auth, c->loop, c->tls, &o, error);
+  genai_status status = auth_new(&c->auth, c->threads[0].loop, c->tls, &o, error);
   if (status != GENAI_OK || c->settings.project || c->settings.gateway) return status;
   status = auth_project(c->auth, &project, error);
   if (status != GENAI_OK || !project) return status;
   c->settings.project = mem_strdup(project);
   return c->settings.project ? GENAI_OK : error_memory(error);
+}
+
+static genai_status start_threads(genai_client *c, genai_error *error) {
+  genai_status status = GENAI_OK;
+  if (c->options.io_threads > CLIENT_THREADS_MAX)
+    return error_set(error, GENAI_ERROR_ARGUMENT, "%u I/O threads are more than a client takes; at most %d.", c->options.io_threads,
+                     CLIENT_THREADS_MAX);
+  c->threads = mem_zalloc(c->options.io_threads * sizeof *c->threads);
+  if (!c->threads) return error_memory(error);
+  for (uint32_t i = 0; i < c->options.io_threads && status == GENAI_OK; i++) {
+    c->threads[i].pool = pool_new();
+    c->threads[i].payloads = payload_pool_new();
+    status = c->threads[i].pool && c->threads[i].payloads ? net_loop_new(&c->threads[i].loop, error) : error_memory(error);
+  }
+  return status;
 }
 
 static genai_status make_parts(genai_client *c, const genai_client_options *options, genai_error *error) {
@@ -97,9 +114,7 @@ static genai_status make_parts(genai_client *c, const genai_client_options *opti
     status = net_tls_client_new(&c->tls, &trust, error);
     if (status != GENAI_OK) return status;
   }
-  c->pool = pool_new();
-  c->payloads = payload_pool_new();
-  status = c->pool && c->payloads ? net_loop_new(&c->loop, error) : error_memory(error);
+  status = start_threads(c, error);
   return status == GENAI_OK && needs_tokens(c, options) ? make_auth(c, options, error) : status;
 }
 
@@ -118,9 +133,12 @@ static genai_status make_locks(genai_client *c, genai_error *error) {
 
 static void destroy(genai_client *c) {
   auth_free(c->auth);
-  net_loop_free(c->loop);
-  pool_drop(c->pool);
-  payload_pool_free(c->payloads);
+  for (uint32_t i = 0; c->threads && i < c->options.io_threads; i++) {
+    net_loop_free(c->threads[i].loop);
+    pool_drop(c->threads[i].pool);
+    payload_pool_free(c->threads[i].payloads);
+  }
+  mem_free(c->threads);
   net_tls_drop(c->tls);
   for (int i = 0; i < ENDPOINT_COUNT; i++) endpoint_deinit(&c->endpoints[i]);
   settings_deinit(&c->settings);
@@ -162,9 +180,15 @@ void client_drop(genai_client *client) {
 
 genai_status genai_client_free(genai_client *client) {
   if (!client) return GENAI_OK;
-  if (net_loop_is_current(client->loop)) return GENAI_ERROR_THREAD;
+  if (client_is_current(client)) return GENAI_ERROR_THREAD;
   client_drop(client);
   return GENAI_OK;
+}
+
+bool client_is_current(const genai_client *client) {
+  for (uint32_t i = 0; i < client->options.io_threads; i++)
+    if (net_loop_is_current(client->threads[i].loop)) return true;
+  return false;
 }
 
 void client_set_transport(genai_client *client, const live_transport *transport) { client->transport = transport; }

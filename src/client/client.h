@@ -35,6 +35,16 @@ typedef struct ready_list {
   atomic_bool wanted; /* genai_client_next or genai_client_fd was called: sessions announce themselves */
 } ready_list;
 
+/* One I/O thread; each session stays on one. */
+typedef struct client_thread {
+  net_loop *loop;
+  message_pool *pool;     /* memory of received messages */
+  payload_pool *payloads; /* and of those to be sent */
+  size_t sessions;        /* under sessions_mutex */
+} client_thread;
+
+enum { CLIENT_THREADS_MAX = 64 };
+
 struct genai_client {
   atomic_uint references;       /* the application's and one a session */
   genai_client_options options; /* defaults filled in; strings are not kept */
@@ -45,11 +55,9 @@ struct genai_client {
   const genai_model_table *models; /* the application's, or NULL */
   net_proxy proxy;              /* of kind NET_PROXY_NONE: direct */
   net_tls *tls;                 /* NULL when everything is plain */
-  net_loop *loop;
-  auth *auth;                   /* bearer tokens, or NULL where none are needed */
+  client_thread *threads;       /* options.io_threads of them */
+  auth *auth;                   /* bearer tokens, on the first thread, or NULL where none are needed */
   bool renewable;               /* and another is to be had when one is refused */
-  message_pool *pool;           /* memory of received messages */
-  payload_pool *payloads;       /* and of those to be sent */
   const live_transport *transport;
   uv_mutex_t sessions_mutex;    /* taken before a session's mutex, never inside it */
   genai_live_session *sessions;
@@ -57,8 +65,10 @@ struct genai_client {
   uv_mutex_t log_mutex;
 };
 
-/* Gives a reference back; the last ends the I/O thread and frees. Never on the loop's thread. */
+/* Gives a reference back; the last ends the I/O threads and frees. Never on one of them. */
 void client_drop(genai_client *client);
+/* Whether we are on one of its I/O threads. */
+bool client_is_current(const genai_client *client);
 void client_log(genai_client *client, genai_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* For tests: sessions made from now on use this transport. */
 void client_set_transport(genai_client *client, const live_transport *transport);

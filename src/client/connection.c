@@ -21,7 +21,7 @@ static void dial(live_connection *c, const genai_string_pair *more, size_t count
                             .header_count = to->header_count + count,
                             .message_max = client->options.message_max,
                             .hold = c != s->connection};
-    status = s->transport->connect(&c->ws, client->loop, &params, &io_events, c, &error);
+    status = s->transport->connect(&c->ws, s->thread->loop, &params, &io_events, c, &error);
     mem_free(headers);
   } else {
     error_memory(&error);
@@ -34,8 +34,7 @@ static void dial(live_connection *c, const genai_string_pair *more, size_t count
   client_log(client, GENAI_LOG_INFO, "Connecting to %s port %d.", to->host, to->port);
 }
 
-static void on_credentials(auth_wait *wait, const genai_error *error, const genai_string_pair *headers, size_t count) {
-  live_connection *c = (live_connection *)((char *)wait - offsetof(live_connection, credentials));
+void connection_credentials(live_connection *c, const genai_error *error, const genai_string_pair *headers, size_t count) {
   if (error->status == GENAI_OK)
     dial(c, headers, count);
   else
@@ -44,25 +43,27 @@ static void on_credentials(auth_wait *wait, const genai_error *error, const gena
 
 void connection_init(live_connection *c, genai_live_session *session) {
   c->session = session;
-  c->credentials.done = on_credentials;
+  credentials_init(c);
 }
 
 void connection_dial(live_connection *c) {
-  auth *credentials = c->session->client->auth;
-  if (credentials)
-    auth_get(credentials, &c->credentials);
-  else
+  genai_error error = {0};
+  if (!c->session->client->auth) {
     dial(c, NULL, 0);
+  } else if (!credentials_get(c)) {
+    error_memory(&error);
+    io_failed(c, &error);
+  }
 }
 
 void connection_drop(live_connection *c) {
   net_ws *ws = c->ws;
-  auth_cancel(&c->credentials);
+  credentials_cancel(c);
   c->ws = NULL;
   if (ws) c->session->transport->abort(ws);
 }
 
 const char *connection_phase(const live_connection *c) {
   if (c->ws) return c->session->transport->phase(c->ws);
-  return c->credentials.link ? "getting credentials" : "starting";
+  return credentials_wanted(c) ? "getting credentials" : "starting";
 }

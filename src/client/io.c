@@ -8,7 +8,7 @@
 static void apply(genai_live_session *s, session_step step, inbox_item *item);
 static void release(genai_live_session *s);
 
-static uint64_t now(const genai_live_session *s) { return net_loop_now(s->client->loop); }
+static uint64_t now(const genai_live_session *s) { return net_loop_now(s->thread->loop); }
 static net_ws *serving(const genai_live_session *s) { return s->connection->ws; }
 static live_connection *standby(genai_live_session *s) { return &s->connections[s->connection == s->connections]; }
 
@@ -84,7 +84,7 @@ static void publish(net_turn *turn) {
 
 static void gather(genai_live_session *s, inbox_item *item) {
   inbox_push(&s->gathered, item);
-  net_loop_at_turn_end(s->client->loop, &s->turn);
+  net_loop_at_turn_end(s->thread->loop, &s->turn);
 }
 
 /* Something to receive for which there was no memory: counted, and told when there is. */
@@ -96,7 +96,7 @@ static void lose(genai_live_session *s) {
 }
 
 static inbox_item *decode(genai_live_session *s, const uint8_t *text, size_t size) {
-  return inbox_item_decode(s->client->pool, s->kind->message, text, size, s->client->options.message_max);
+  return inbox_item_decode(s->thread->pool, s->kind->message, text, size, s->client->options.message_max);
 }
 
 /* setupComplete: kept for genai_live_setup_complete, shown to genai_live_connect or received as GENAI_LIVE_EVENT_OPEN. */
@@ -249,9 +249,8 @@ void io_no_credentials(live_connection *c, const genai_error *why) {
 
 static void on_end(void *user, const genai_error *why) {
   live_connection *c = user;
-  genai_live_session *s = c->session;
   c->ws = NULL;
-  if (why->http_status == 401 && s->client->auth) auth_refused(s->client->auth, c->credentials.generation);
+  if (why->http_status == 401) credentials_refused(c);
   io_failed(c, why);
 }
 
@@ -259,13 +258,12 @@ const net_ws_events io_events = {on_held, on_open, on_message, on_pong, on_writa
 
 static void end(genai_live_session *s) {
   if (s->tools) tools_run_end(s->tools);
-  for (int i = 0; i < 2; i++) auth_cancel(&s->connections[i].credentials);
+  for (int i = 0; i < 2; i++) credentials_cancel(&s->connections[i]);
   if (s->timer) net_timer_stop(s->timer);
   s->timer_at = SESSION_NEVER;
   if (s->doubts && s->mind.end.status == GENAI_ERROR_REFUSED) error_append(&s->mind.end, " This was noticed before: %s", s->doubts);
   client_log(s->client, s->mind.end.status == GENAI_CLOSED ? GENAI_LOG_INFO : GENAI_LOG_WARNING, "%s", s->mind.end.message);
   uv_mutex_lock(&s->mutex);
-  s->end = s->mind.end;
   s->ended = true;
   live_publish(s, &s->gathered);
   uv_cond_broadcast(&s->changed);
@@ -322,9 +320,9 @@ static void begin(genai_live_session *s) {
   genai_error error = {0};
   s->started = true;
   s->settings.peer = to->peer;
-  net_loop_random(s->client->loop, &s->settings.seed, sizeof s->settings.seed); /* without it the jitter is the same for all */
+  net_loop_random(s->thread->loop, &s->settings.seed, sizeof s->settings.seed); /* without it the jitter is the same for all */
   genai_status status = session_init(&s->mind, &s->settings, s->setup, now(s), &error);
-  s->timer = net_timer_new(s->client->loop, on_timer, s);
+  s->timer = net_timer_new(s->thread->loop, on_timer, s);
   if (status == GENAI_OK && !s->timer) status = error_memory(&error);
   if (status == GENAI_OK)
     connection_dial(s->connection);
@@ -362,7 +360,8 @@ static void run(net_task *task) {
   bool close = s->close_wanted;
   bool resume = s->stalled && s->inbox.bytes <= s->client->options.inbox_max / 2;
   if (resume) s->stalled = false;
-  bool done = s->release_wanted && s->ended && !s->calls;
+  bool done = s->release_wanted && s->ended && !s->calls && !credentials_busy(&s->connections[0]) &&
+              !credentials_busy(&s->connections[1]);
   s->posted = done; /* a last run is followed by none: genai_live_free may just be about to post */
   uv_mutex_unlock(&s->mutex);
   add(s, &queued);
@@ -384,7 +383,7 @@ static void run(net_task *task) {
 void live_post(genai_live_session *s) {
   if (s->posted) return;
   s->posted = true;
-  net_loop_post(s->client->loop, &s->task);
+  net_loop_post(s->thread->loop, &s->task);
 }
 
 void live_io_init(genai_live_session *s) {
@@ -397,6 +396,7 @@ void live_io_init(genai_live_session *s) {
 }
 
 void live_io_deinit(genai_live_session *s) {
+  for (int i = 0; i < 2; i++) credentials_deinit(&s->connections[i]);
   inbox_deinit(&s->gathered);
   session_deinit(&s->mind);
 }

@@ -83,6 +83,7 @@ static void check_model(genai_live_session *s) {
 
 static void unlink_session(genai_live_session *s) {
   uv_mutex_lock(&s->client->sessions_mutex);
+  if (s->link) s->thread->sessions--;
   if (s->link) {
     *s->link = s->next;
     if (s->next) s->next->link = s->link;
@@ -90,9 +91,19 @@ static void unlink_session(genai_live_session *s) {
   uv_mutex_unlock(&s->client->sessions_mutex);
 }
 
+/* The one with the fewest sessions; among equals not the first, which has the tokens to care for. */
+static client_thread *choose_thread(genai_client *c) {
+  client_thread *best = NULL;
+  for (uint32_t i = c->options.io_threads; i-- > 0;)
+    if (!best || c->threads[i].sessions < best->sessions) best = &c->threads[i];
+  return best;
+}
+
 static void link_session(genai_live_session *s) {
   genai_client *c = s->client;
   uv_mutex_lock(&c->sessions_mutex);
+  s->thread = choose_thread(c);
+  s->thread->sessions++;
   s->next = c->sessions;
   s->link = &c->sessions;
   if (s->next) s->next->link = &s->next;
@@ -248,7 +259,7 @@ static genai_status wait_open(genai_live_session *s, const genai_wait *wait, gen
   while (status == GENAI_OK && !s->open && !s->ended) status = waiter_wait(&w, "Connecting", error);
   if (status == GENAI_ERROR_CANCELLED) error_set(error, status, "Connecting to %s was cancelled.", s->client->endpoints[s->kind->service].peer);
   if (status == GENAI_OK && !s->open) {
-    status = error_copy(error, &s->end);
+    status = error_copy(error, &s->mind.end);
     if (status == GENAI_CLOSED) status = error_set(error, GENAI_ERROR_CLOSED, "The session was closed before it was open.");
   }
   uv_mutex_unlock(&s->mutex);
@@ -257,7 +268,7 @@ static genai_status wait_open(genai_live_session *s, const genai_wait *wait, gen
 }
 
 static genai_status check_wait(genai_client *client, const genai_wait *wait, genai_error *error) {
-  if (net_loop_is_current(client->loop))
+  if (client_is_current(client))
     return error_set(error, GENAI_ERROR_THREAD, "Connecting would wait on the library's own thread for itself.");
   if (wait && wait->timeout_ms < 0)
     return error_set(error, GENAI_ERROR_ARGUMENT, "Connecting takes time: use genai_live_start to go on without waiting.");
@@ -317,7 +328,7 @@ static genai_status take(genai_live_session *s, inbox_item **out, genai_error *e
   }
   if (s->ended) {
     s->reported = true;
-    return error_copy(error, &s->end);
+    return error_copy(error, &s->mind.end);
   }
   if (s->close_wanted) {
     s->reported = true;
@@ -396,7 +407,7 @@ static void want_close(genai_live_session *s) {
 genai_status genai_live_close(genai_live_session *session, const genai_wait *wait, genai_error *error) {
   genai_live_session *s = session;
   genai_status status = GENAI_OK;
-  bool may_wait = !(wait && wait->timeout_ms < 0) && !net_loop_is_current(s->client->loop);
+  bool may_wait = !(wait && wait->timeout_ms < 0) && !client_is_current(s->client);
   waiter w;
   waiter_begin(&w, wait, &s->mutex, &s->changed);
   live_enter(s);
@@ -411,7 +422,7 @@ genai_status genai_live_close(genai_live_session *session, const genai_wait *wai
 genai_status genai_live_free(genai_live_session *session) {
   genai_live_session *s = session;
   if (!s) return GENAI_OK;
-  if (net_loop_is_current(s->client->loop)) return GENAI_ERROR_THREAD;
+  if (client_is_current(s->client)) return GENAI_ERROR_THREAD;
   unlink_session(s);
   uv_mutex_lock(&s->mutex);
   want_close(s);

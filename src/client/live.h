@@ -14,16 +14,20 @@ typedef struct live_kind {
   session_news (*news)(const inbox_item *item);
 } live_kind;
 
+typedef struct credential_relay credential_relay; /* credentials.c */
+
 /* One connection; a session has a second one while it moves (a handover). */
 typedef struct live_connection {
   genai_live_session *session;
   net_ws *ws;            /* NULL: none, or credentials are awaited */
   auth_wait credentials; /* before the dial */
+  credential_relay *relay; /* where the provider is on another thread; made when first needed */
 } live_connection;
 
 struct genai_live_session {
   /* Set before the session is shared. */
   genai_client *client;
+  client_thread *thread; /* one of the client's */
   const live_kind *kind;
   void *user;
   payload *setup;
@@ -45,12 +49,11 @@ struct genai_live_session {
   unsigned lost;             /* messages dropped for want of memory */
   unsigned calls;            /* public calls in flight */
   bool posted;               /* `task` is under way */
-  bool open, ended;
+  bool open, ended;          /* ended: mind.end is final, and may be read */
   bool close_wanted, release_wanted, released;
   bool stalled;              /* the transport is paused until the inbox is half empty */
   bool writable_wanted;      /* a WRITABLE event is owed */
   bool reported;             /* the end was received: genai_client_next does not name it again */
-  genai_error end;
   inbox_item *setup_complete;
 
   /* Under the client's sessions_mutex. */

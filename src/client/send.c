@@ -15,10 +15,10 @@ static bool has_room(const genai_live_session *s, size_t size) {
 
 static genai_status closed(const genai_live_session *s, genai_error *error) {
   genai_status status = error_set(error, GENAI_ERROR_CLOSED, "Nothing was sent: the session has ended. %s",
-                                  s->ended ? s->end.message : "It was closed by this program.");
+                                  s->ended ? s->mind.end.message : "It was closed by this program.");
   if (error && s->ended) {
-    error->close_code = s->end.close_code;
-    memcpy(error->close_reason, s->end.close_reason, sizeof error->close_reason);
+    error->close_code = s->mind.end.close_code;
+    memcpy(error->close_reason, s->mind.end.close_reason, sizeof error->close_reason);
   }
   return status;
 }
@@ -28,7 +28,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   waiter w;
   if (wait && wait->cancel && genai_cancel_fired(wait->cancel))
     return error_set(error, GENAI_ERROR_CANCELLED, "The send was cancelled; nothing was queued.");
-  if (net_loop_is_current(s->client->loop) && !(wait && wait->timeout_ms < 0))
+  if (client_is_current(s->client) && !(wait && wait->timeout_ms < 0))
     return error_set(error, GENAI_ERROR_THREAD, "On the library's own threads a send needs GENAI_NO_WAIT.");
   waiter_begin(&w, wait, &s->mutex, &s->changed);
   live_enter(s);
@@ -53,7 +53,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
 
 genai_status live_send(genai_live_session *s, genai_status status, buf *b, const genai_wait *wait, genai_error *error) {
   if (status == GENAI_ERROR_LIMIT) error_append(error, " Nothing was queued; send it in smaller pieces.");
-  payload *message = status == GENAI_OK ? payload_end_for(s->client->payloads, b) : NULL;
+  payload *message = status == GENAI_OK ? payload_end_for(s->thread->payloads, b) : NULL;
   if (!message) {
     buf_deinit(b);
     return status == GENAI_OK ? error_memory(error) : status;
@@ -112,7 +112,7 @@ genai_status genai_live_send_realtime_input(genai_live_session *session,
                                             const genai_live_send_realtime_input_parameters *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  payload_begin_from(session->client->payloads, &b, LIVE_SEND_MAX,
+  payload_begin_from(session->thread->payloads, &b, LIVE_SEND_MAX,
                      blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
   genai_status status = wire_realtime_input_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, wait, error);

@@ -69,7 +69,7 @@ static void start(net_task *task) {
                                .method = "POST", .path = to->target, .headers = headers, .header_count = to->header_count + 1,
                                .body = (const char *)c->body.data, .body_size = c->body.size, .keep = ANSWER_MAX,
                                .timeout_ms = c->timeout_ms};
-  genai_status status = net_request_start(&c->request, c->client->loop, &params, on_answer, c, &error);
+  genai_status status = net_request_start(&c->request, c->client->threads[0].loop, &params, on_answer, c, &error);
   mem_free(headers);
   if (status != GENAI_OK) finish(c, &error, 0, "", 0);
 }
@@ -89,10 +89,10 @@ static genai_status perform(creation *c, const genai_wait *wait, genai_error *er
   genai_status status = GENAI_OK;
   waiter w;
   waiter_begin(&w, &only_cancel, &c->mutex, &c->cond);
-  net_loop_post(c->client->loop, &c->start);
+  net_loop_post(c->client->threads[0].loop, &c->start);
   uv_mutex_lock(&c->mutex);
   while (!c->finished && status == GENAI_OK) status = waiter_wait(&w, "Making a token", error);
-  if (!c->finished) net_loop_post(c->client->loop, &c->stop);
+  if (!c->finished) net_loop_post(c->client->threads[0].loop, &c->stop);
   while (!c->finished) uv_cond_wait(&c->cond, &c->mutex);
   uv_mutex_unlock(&c->mutex);
   waiter_end(&w);
@@ -135,7 +135,7 @@ static genai_status check(const genai_client *client, const genai_wait *wait, ge
     return error_set(error, GENAI_ERROR_ARGUMENT, "Ephemeral tokens are made by the Gemini Developer API only, not by Vertex AI.");
   if (client->settings.token)
     return error_set(error, GENAI_ERROR_ARGUMENT, "A token cannot make tokens: the client needs an API key.");
-  if (net_loop_is_current(client->loop))
+  if (client_is_current(client))
     return error_set(error, GENAI_ERROR_THREAD, "Making a token would wait on the library's own thread for itself.");
   if (wait && wait->timeout_ms < 0)
     return error_set(error, GENAI_ERROR_ARGUMENT, "Making a token takes time; a wait of none is not possible.");

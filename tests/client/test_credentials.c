@@ -32,6 +32,9 @@ static genai_status look_and_connect(net_ws **ws, net_loop *loop, const net_ws_p
 
 static live_transport looking;
 
+/* With one I/O thread the sessions are on that of the tokens, with two they are on the other. */
+static uint32_t io_threads = 1;
+
 static const char TOKEN[] = "{\"access_token\":\"one\",\"expires_in\":3600}";
 
 static void user_file(char *out, size_t size, const char *url) {
@@ -46,6 +49,7 @@ static genai_client *client_of(const genai_client_options *options) {
   o.backend = GENAI_BACKEND_VERTEX;
   if (!o.project) o.project = "p";
   o.location = "us-central1";
+  o.io_threads = io_threads;
   o.base_url = "http://127.0.0.1:9";
   if (genai_client_new(&client, &o, &error) != GENAI_OK) fail_msg("%s", error.message);
   looking = fake_transport;
@@ -274,5 +278,7 @@ int main(void) {
       cmocka_unit_test(callback_and_given_token), cmocka_unit_test(unauthorized), cmocka_unit_test(projects),
       cmocka_unit_test(project_of_the_machine),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  io_threads = 2;
+  return failed + cmocka_run_group_tests_name("tests, two I/O threads", tests, NULL, NULL);
 }
