@@ -2,6 +2,7 @@
  *
  *   bench_session [receive|send|all] [MESSAGES]
  *   bench_session idle SESSIONS [MESSAGES]   (receiving beside so many idle sessions of the same client)
+ *   bench_session pace SESSIONS [SECONDS]    (sending 640 bytes of sound 50 times a second in each of so many sessions)
  *   bench_session session|floor receive|send MESSAGES PORT CA_FILE|-   (one figure, against a running bench_peer; the floor: TLS only)
  *
  * receive: 11,520-byte-PCM messages over TLS 1.3, audio bytes in the application's hand, against a loop of SSL_read.
@@ -193,16 +194,16 @@ static void allow_descriptors(long sessions) {
 }
 
 /* Opens them, some at a time. */
-static genai_live_session **open_idle(genai_client *client, long count) {
+static genai_live_session **open_many(genai_client *client, const char *task, long count) {
   enum { AT_ONCE = 100 };
-  static const genai_live_connect_params idle = {.model = "idle", .reconnect = GENAI_LIVE_RECONNECT_NONE};
+  const genai_live_connect_params params = {.model = task};
   genai_live_session **sessions = calloc((size_t)count, sizeof *sessions);
   genai_live_message *message;
   genai_error error = {0};
   if (!sessions) die("no memory for so many sessions");
   for (long begun = 0, open = 0; open < count; open++) {
     for (; begun < count && begun < open + AT_ONCE; begun++)
-      if (genai_live_start(client, &idle, &sessions[begun], &error) != GENAI_OK) die(error.message);
+      if (genai_live_start(client, &params, &sessions[begun], &error) != GENAI_OK) die(error.message);
     if (genai_live_receive(sessions[open], &message, NULL, &error) != GENAI_OK) die(error.message);
     genai_live_message_free(message);
   }
@@ -263,7 +264,7 @@ static void compare_send(const peer *p, genai_client *client, long messages) {
 static void compare_beside_idle(peer *p, genai_client *client, long count, long messages) {
   char what[80];
   double start = cpu_seconds();
-  genai_live_session **sessions = open_idle(client, count);
+  genai_live_session **sessions = open_many(client, "idle", count);
   double used = cpu_seconds() - start;
   snprintf(what, sizeof what, "receive 11,520 B PCM beside %ld idle sessions (opened in %.2f s of CPU)", count, used);
   compare_receive(p, client, what, messages);
@@ -272,23 +273,65 @@ static void compare_beside_idle(peer *p, genai_client *client, long count, long 
   free(sessions);
 }
 
+static void sleep_until(struct timespec *t, long add_ns) {
+  t->tv_nsec += add_ns;
+  t->tv_sec += t->tv_nsec / 1000000000;
+  t->tv_nsec %= 1000000000;
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, t, NULL)) {
+  }
+}
+
+/* Speech: every session its chunk of 20 ms, spread evenly over the 20 ms. */
+static void pace(peer *p, genai_client *client, long count, long seconds) {
+  enum { PIECE = 640, TURNS = 50, SLOTS = 20 };
+  static const char pcm[PIECE];
+  static const genai_wait no_wait = {.timeout_ms = GENAI_NO_WAIT};
+  genai_error error = {0};
+  genai_live_session **sessions = open_many(client, "sink", count);
+  struct timespec next;
+  clock_gettime(CLOCK_MONOTONIC, &next);
+  double from = (double)next.tv_sec + (double)next.tv_nsec / 1e9, start = cpu_seconds();
+  long sent = 0, refused = 0;
+  for (long slot = 0; slot < seconds * TURNS * SLOTS; slot++) {
+    for (long i = slot % SLOTS; i < count; i += SLOTS) {
+      genai_status status = genai_live_send_audio(sessions[i], pcm, sizeof pcm, 16000, &no_wait, &error);
+      if (status != GENAI_OK && status != GENAI_WOULD_BLOCK) die(error.message);
+      if (status == GENAI_OK) sent++;
+      else refused++;
+    }
+    sleep_until(&next, 1000000);
+  }
+  double used = cpu_seconds() - start;
+  clock_gettime(CLOCK_MONOTONIC, &next);
+  double took = (double)next.tv_sec + (double)next.tv_nsec / 1e9 - from;
+  printf("%ld sessions, %.0f messages of %d bytes of PCM a second over TLS 1.3 for %.1f s, %ld refused: %.1f %% of a core, %.2f us a message\n",
+         count, (double)sent / took, PIECE, took, refused, 100 * used / took, used / (double)sent * 1e6);
+  peer_stop(p);
+  for (long i = 0; i < count; i++) genai_live_free(sessions[i]);
+  free(sessions);
+}
+
 int main(int argc, char **argv) {
   if (argc == 6 && (!strcmp(argv[1], "session") || !strcmp(argv[1], "floor"))) return one(argv);
   const char *what = argc > 1 ? argv[1] : "all";
-  bool beside = !strcmp(what, "idle");
-  long idle = beside && argc > 2 ? atol(argv[2]) : 0;
-  long messages = argc > 2 + beside ? atol(argv[2 + beside]) : 40000;
+  bool many = !strcmp(what, "idle") || !strcmp(what, "pace");
+  long sessions = many && argc > 2 ? atol(argv[2]) : 0;
+  long amount = argc > 2 + many ? atol(argv[2 + many]) : strcmp(what, "pace") ? 40000 : 10; /* of messages or seconds */
   peer p;
-  if (messages < 1 || (beside && idle < 1)) die("a number of messages or sessions is no number");
-  if (beside) allow_descriptors(idle);
+  if (amount < 1 || (many && sessions < 1)) die("a number of messages, seconds or sessions is no number");
+  if (many) allow_descriptors(sessions);
   if (peer_start(&p, 1)) return 1;
   genai_client *client = open_client(&p);
-  printf("| over TLS 1.3, %ld messages, median of %d | floor, us CPU a message | session, us CPU a message | session, s/GB | ratio |\n|---|---|---|---|---|\n",
-         messages, RUNS);
-  if (beside) compare_beside_idle(&p, client, idle, messages);
-  if (!beside && strcmp(what, "send")) compare_receive(&p, client, "receive 11,520 B PCM", messages);
-  if (!beside && strcmp(what, "receive")) compare_send(&p, client, messages);
-  if (!beside) peer_stop(&p);
+  if (!strcmp(what, "pace")) {
+    pace(&p, client, sessions, amount);
+  } else {
+    printf("| over TLS 1.3, %ld messages, median of %d | floor, us CPU a message | session, us CPU a message | session, s/GB | ratio |\n"
+           "|---|---|---|---|---|\n", amount, RUNS);
+    if (many) compare_beside_idle(&p, client, sessions, amount);
+    if (!many && strcmp(what, "send")) compare_receive(&p, client, "receive 11,520 B PCM", amount);
+    if (!many && strcmp(what, "receive")) compare_send(&p, client, amount);
+    if (!many) peer_stop(&p);
+  }
   genai_client_free(client);
   return 0;
 }
