@@ -1,17 +1,22 @@
 /* What a whole session costs beside the bare TLS floor: the same bytes, the same peer in another process, one run.
  *
  *   bench_session [receive|send|all] [MESSAGES]
+ *   bench_session idle SESSIONS [MESSAGES]   (receiving beside so many idle sessions of the same client)
+ *   bench_session pace SESSIONS [SECONDS]    (sending 640 bytes of sound 50 times a second in each of so many sessions)
+ *   bench_session floor receive|send MESSAGES PORT CA_FILE   (one figure, against a running bench_peer)
  *
  * receive: 11,520-byte-PCM messages over TLS 1.3, audio bytes in the application's hand, against a loop of SSL_read.
  * send: 3,200-byte chunks at full speed, against SSL_write of ready frames batched to full records. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/peer.h"
@@ -24,6 +29,14 @@ static void die(const char *what) {
   exit(1);
 }
 
+/* Of the calling thread: the floor's, whatever idle sessions do beside it. */
+static double thread_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Of the whole process. */
 static double cpu_seconds(void) {
   struct rusage r;
   getrusage(RUSAGE_SELF, &r);
@@ -58,32 +71,51 @@ static void floor_close(floor_link *l) {
   close(l->fd);
 }
 
-static double floor_receive(const peer *p, long messages, size_t message_size) {
+static size_t message_size(void) {
+  size_t size;
+  free(peer_audio_message(PEER_PCM_SIZE, &size));
+  return size;
+}
+
+static double floor_receive(const peer *p, long messages) {
   static char data[64 * 1024];
   char task[32];
   snprintf(task, sizeof task, "pour=%ld", messages);
   floor_link l = floor_open(p, task);
-  double start = cpu_seconds();
-  unsigned long long left = (unsigned long long)messages * (message_size + 4);
+  double start = thread_seconds();
+  unsigned long long left = (unsigned long long)messages * (message_size() + 4);
   while (left) {
     int n = SSL_read(l.ssl, data, sizeof data);
     if (n <= 0) die("the floor's connection broke");
     left = (unsigned long long)n >= left ? 0 : left - (unsigned long long)n;
   }
-  double used = cpu_seconds() - start;
+  double used = thread_seconds() - start;
   floor_close(&l);
   return used;
 }
 
-static double floor_send(const peer *p, long messages, const char *frame, size_t frame_size) {
+/* The frame of such a chunk: base64 inside {"realtimeInput":{"audio":{…}}}, masked. */
+static size_t chunk_frame(char *frame) {
+  size_t size = 8 + CHUNK / 3 * 4 + 4 + 72;
+  memset(frame, 'A', size);
+  frame[0] = (char)0x81;
+  frame[1] = (char)(0x80 | 126);
+  frame[2] = (char)((size - 8) >> 8);
+  frame[3] = (char)(size - 8);
+  return size;
+}
+
+static double floor_send(const peer *p, long messages) {
+  char frame[CHUNK / 3 * 4 + 100];
+  size_t frame_size = chunk_frame(frame);
   floor_link l = floor_open(p, "sink");
   size_t per_record = RECORD / frame_size, filled = per_record * frame_size;
   char *record = malloc(filled);
   for (size_t i = 0; i < per_record; i++) memcpy(record + i * frame_size, frame, frame_size);
-  double start = cpu_seconds();
+  double start = thread_seconds();
   for (long left = messages; left > 0; left -= (long)per_record)
     if (SSL_write(l.ssl, record, (int)filled) <= 0) die("the floor's connection broke");
-  double used = cpu_seconds() - start;
+  double used = thread_seconds() - start;
   free(record);
   floor_close(&l);
   return used;
@@ -91,27 +123,31 @@ static double floor_send(const peer *p, long messages, const char *frame, size_t
 
 /* ---- the session ---- */
 
-static genai_live_session *open_session(const peer *p, const char *task, genai_client **client) {
+static genai_client *open_client(const peer *p) {
+  enum { PATIENCE_MS = 3600000 }; /* an idle peer answers no pings */
   genai_error error = {0};
-  genai_live_session *session = NULL;
+  genai_client *client = NULL;
   char url[64];
   snprintf(url, sizeof url, "%s://127.0.0.1:%d", p->tls ? "https" : "http", p->port);
-  genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = p->ca_file};
-  if (genai_client_new(client, &options, &error) != GENAI_OK ||
-      genai_live_connect(*client, &(genai_live_connect_params){.model = task}, &session, NULL, &error) != GENAI_OK)
-    die(error.message);
+  genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = p->ca_file, .keepalive_timeout_ms = PATIENCE_MS};
+  if (genai_client_new(&client, &options, &error) != GENAI_OK) die(error.message);
+  return client;
+}
+
+static genai_live_session *open_session(genai_client *client, const char *task) {
+  genai_error error = {0};
+  genai_live_session *session = NULL;
+  if (genai_live_connect(client, &(genai_live_connect_params){.model = task}, &session, NULL, &error) != GENAI_OK) die(error.message);
   return session;
 }
 
-static double session_receive(const peer *p, long messages) {
-  genai_client *client;
+static double session_receive(genai_client *client, long messages) {
   genai_live_message *message;
   genai_error error = {0};
   char task[32];
   snprintf(task, sizeof task, "pour=%ld", messages);
-  double start = 0;
-  genai_live_session *session = open_session(p, task, &client);
-  start = cpu_seconds();
+  genai_live_session *session = open_session(client, task);
+  double start = cpu_seconds();
   unsigned long long bytes = 0;
   genai_status status;
   while ((status = genai_live_receive(session, &message, NULL, &error)) == GENAI_OK) {
@@ -122,15 +158,13 @@ static double session_receive(const peer *p, long messages) {
   double used = cpu_seconds() - start;
   if (status != GENAI_CLOSED || bytes != (unsigned long long)messages * PEER_PCM_SIZE) die(error.message);
   genai_live_free(session);
-  genai_client_free(client);
   return used;
 }
 
-static double session_send(const peer *p, long messages) {
+static double session_send(genai_client *client, long messages) {
   static char pcm[CHUNK];
-  genai_client *client;
   genai_error error = {0};
-  genai_live_session *session = open_session(p, "sink", &client);
+  genai_live_session *session = open_session(client, "sink");
   for (size_t i = 0; i < sizeof pcm; i++) pcm[i] = (char)(i * 37);
   double start = cpu_seconds();
   for (long i = 0; i < messages; i++)
@@ -138,8 +172,42 @@ static double session_send(const peer *p, long messages) {
   if (genai_live_close(session, NULL, &error) != GENAI_OK) die(error.message);
   double used = cpu_seconds() - start;
   genai_live_free(session);
-  genai_client_free(client);
   return used;
+}
+
+/* ---- idle sessions ---- */
+
+/* Each connection is a descriptor here and one in the peer, which inherits the limit. */
+static void allow_descriptors(long sessions) {
+  enum { OTHERS = 64 };
+  struct rlimit limit;
+  unsigned long long need = (unsigned long long)sessions + OTHERS;
+  if (getrlimit(RLIMIT_NOFILE, &limit)) die("the limit of open files cannot be read");
+  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < need) {
+    fprintf(stderr, "bench_session: %ld sessions need %llu descriptors, but a process may have %llu here. Ask for fewer, or raise "
+            "the hard limit (ulimit -Hn).\n", sessions, need, (unsigned long long)limit.rlim_max);
+    exit(1);
+  }
+  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= need) return;
+  limit.rlim_cur = (rlim_t)need;
+  if (setrlimit(RLIMIT_NOFILE, &limit)) die("the limit of open files cannot be raised");
+}
+
+/* Opens them, some at a time. */
+static genai_live_session **open_many(genai_client *client, const char *task, long count) {
+  enum { AT_ONCE = 100 };
+  const genai_live_connect_params params = {.model = task};
+  genai_live_session **sessions = calloc((size_t)count, sizeof *sessions);
+  genai_live_message *message;
+  genai_error error = {0};
+  if (!sessions) die("no memory for so many sessions");
+  for (long begun = 0, open = 0; open < count; open++) {
+    for (; begun < count && begun < open + AT_ONCE; begun++)
+      if (genai_live_start(client, &params, &sessions[begun], &error) != GENAI_OK) die(error.message);
+    if (genai_live_receive(sessions[open], &message, NULL, &error) != GENAI_OK) die(error.message);
+    genai_live_message_free(message);
+  }
+  return sessions;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -158,38 +226,108 @@ static void report(const char *what, double *floor, double *session, long messag
   fflush(stdout);
 }
 
-int main(int argc, char **argv) {
-  const char *what = argc > 1 ? argv[1] : "all";
-  long messages = argc > 2 ? atol(argv[2]) : 40000;
+/* One figure of the floor beside those of other clients (bench_client): microseconds of CPU a message. */
+static int one(char **argv) {
+  long messages = atol(argv[3]);
+  peer p = {.port = atoi(argv[4]), .tls = strcmp(argv[5], "-") != 0};
+  if (messages < 1) die("the number of messages is no number");
+  if (p.tls) snprintf(p.ca_file, sizeof p.ca_file, "%s", argv[5]);
+  if (!p.tls) die("the floor is one of TLS");
+  double used = strcmp(argv[2], "send") ? floor_receive(&p, messages) : floor_send(&p, messages);
+  printf("%.2f\n", used / (double)messages * 1e6);
+  return 0;
+}
+
+static void compare_receive(const peer *p, genai_client *client, const char *what, long messages) {
   double floor[RUNS], session[RUNS];
+  for (int i = 0; i < RUNS; i++) {
+    floor[i] = floor_receive(p, messages);
+    session[i] = session_receive(client, messages);
+  }
+  report(what, floor, session, messages, (double)message_size());
+}
+
+static void compare_send(const peer *p, genai_client *client, long messages) {
+  char frame[CHUNK / 3 * 4 + 100];
+  double floor[RUNS], session[RUNS];
+  for (int i = 0; i < RUNS; i++) {
+    floor[i] = floor_send(p, messages);
+    session[i] = session_send(client, messages);
+  }
+  report("send 3,200 B PCM", floor, session, messages, (double)chunk_frame(frame));
+}
+
+static void compare_beside_idle(peer *p, genai_client *client, long count, long messages) {
+  char what[80];
+  double start = cpu_seconds();
+  genai_live_session **sessions = open_many(client, "idle", count);
+  double used = cpu_seconds() - start;
+  snprintf(what, sizeof what, "receive 11,520 B PCM beside %ld idle sessions (opened in %.2f s of CPU)", count, used);
+  compare_receive(p, client, what, messages);
+  peer_stop(p); /* ends them all */
+  for (long i = 0; i < count; i++) genai_live_free(sessions[i]);
+  free(sessions);
+}
+
+static void sleep_until(struct timespec *t, long add_ns) {
+  t->tv_nsec += add_ns;
+  t->tv_sec += t->tv_nsec / 1000000000;
+  t->tv_nsec %= 1000000000;
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, t, NULL)) {
+  }
+}
+
+/* Speech: every session its chunk of 20 ms, spread evenly over the 20 ms. */
+static void pace(peer *p, genai_client *client, long count, long seconds) {
+  enum { PIECE = 640, TURNS = 50, SLOTS = 20 };
+  static const char pcm[PIECE];
+  static const genai_wait no_wait = {.timeout_ms = GENAI_NO_WAIT};
+  genai_error error = {0};
+  genai_live_session **sessions = open_many(client, "sink", count);
+  struct timespec next;
+  clock_gettime(CLOCK_MONOTONIC, &next);
+  double from = (double)next.tv_sec + (double)next.tv_nsec / 1e9, start = cpu_seconds();
+  long sent = 0, refused = 0;
+  for (long slot = 0; slot < seconds * TURNS * SLOTS; slot++) {
+    for (long i = slot % SLOTS; i < count; i += SLOTS) {
+      genai_status status = genai_live_send_audio(sessions[i], pcm, sizeof pcm, 16000, &no_wait, &error);
+      if (status != GENAI_OK && status != GENAI_WOULD_BLOCK) die(error.message);
+      if (status == GENAI_OK) sent++;
+      else refused++;
+    }
+    sleep_until(&next, 1000000);
+  }
+  double used = cpu_seconds() - start;
+  clock_gettime(CLOCK_MONOTONIC, &next);
+  double took = (double)next.tv_sec + (double)next.tv_nsec / 1e9 - from;
+  printf("%ld sessions, %.0f messages of %d bytes of PCM a second over TLS 1.3 for %.1f s, %ld refused: %.1f %% of a core, %.2f us a message\n",
+         count, (double)sent / took, PIECE, took, refused, 100 * used / took, used / (double)sent * 1e6);
+  peer_stop(p);
+  for (long i = 0; i < count; i++) genai_live_free(sessions[i]);
+  free(sessions);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 6 && !strcmp(argv[1], "floor")) return one(argv);
+  const char *what = argc > 1 ? argv[1] : "all";
+  bool many = !strcmp(what, "idle") || !strcmp(what, "pace");
+  long sessions = many && argc > 2 ? atol(argv[2]) : 0;
+  long amount = argc > 2 + many ? atol(argv[2 + many]) : strcmp(what, "pace") ? 40000 : 10; /* of messages or seconds */
   peer p;
-  if (messages < 1 || peer_start(&p, 1)) return 1;
-  printf("| over TLS 1.3, %ld messages, median of %d | floor, us CPU a message | session, us CPU a message | session, s/GB | ratio |\n|---|---|---|---|---|\n",
-         messages, RUNS);
-  if (strcmp(what, "send")) {
-    size_t size;
-    free(peer_audio_message(PEER_PCM_SIZE, &size));
-    for (int i = 0; i < RUNS; i++) {
-      floor[i] = floor_receive(&p, messages, size);
-      session[i] = session_receive(&p, messages);
-    }
-    report("receive 11,520 B PCM", floor, session, messages, (double)size);
+  if (amount < 1 || (many && sessions < 1)) die("a number of messages, seconds or sessions is no number");
+  if (many) allow_descriptors(sessions);
+  if (peer_start(&p, 1)) return 1;
+  genai_client *client = open_client(&p);
+  if (!strcmp(what, "pace")) {
+    pace(&p, client, sessions, amount);
+  } else {
+    printf("| over TLS 1.3, %ld messages, median of %d | floor, us CPU a message | session, us CPU a message | session, s/GB | ratio |\n"
+           "|---|---|---|---|---|\n", amount, RUNS);
+    if (many) compare_beside_idle(&p, client, sessions, amount);
+    if (!many && strcmp(what, "send")) compare_receive(&p, client, "receive 11,520 B PCM", amount);
+    if (!many && strcmp(what, "receive")) compare_send(&p, client, amount);
+    if (!many) peer_stop(&p);
   }
-  if (strcmp(what, "receive")) {
-    /* The frame of such a chunk: base64 inside {"realtimeInput":{"audio":{…}}}, masked. */
-    char frame[CHUNK / 3 * 4 + 100];
-    size_t frame_size = 8 + CHUNK / 3 * 4 + 4 + 72;
-    memset(frame, 'A', sizeof frame);
-    frame[0] = (char)0x81;
-    frame[1] = (char)(0x80 | 126);
-    frame[2] = (char)((frame_size - 8) >> 8);
-    frame[3] = (char)(frame_size - 8);
-    for (int i = 0; i < RUNS; i++) {
-      floor[i] = floor_send(&p, messages, frame, frame_size);
-      session[i] = session_send(&p, messages);
-    }
-    report("send 3,200 B PCM", floor, session, messages, (double)frame_size);
-  }
-  peer_stop(&p);
+  genai_client_free(client);
   return 0;
 }

@@ -31,7 +31,7 @@ static uint64_t now_ns(void) {
 
 static int child(const char *port, const char *ca_file) {
   genai_client *client;
-  genai_live_session *session;
+  genai_live_session *session = NULL;
   genai_error error = {0};
   char url[64];
   bool tls = strcmp(ca_file, "-") != 0;

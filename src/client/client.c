@@ -91,7 +91,8 @@ static genai_status start_threads(genai_client *c, genai_error *error) {
   if (!c->threads) return error_memory(error);
   for (uint32_t i = 0; i < c->options.io_threads && status == GENAI_OK; i++) {
     c->threads[i].pool = pool_new();
-    status = c->threads[i].pool ? net_loop_new(&c->threads[i].loop, error) : error_memory(error);
+    c->threads[i].payloads = payload_pool_new();
+    status = c->threads[i].pool && c->threads[i].payloads ? net_loop_new(&c->threads[i].loop, error) : error_memory(error);
   }
   return status;
 }
@@ -135,6 +136,7 @@ static void destroy(genai_client *c) {
   for (uint32_t i = 0; c->threads && i < c->options.io_threads; i++) {
     net_loop_free(c->threads[i].loop);
     pool_drop(c->threads[i].pool);
+    payload_pool_free(c->threads[i].payloads);
   }
   mem_free(c->threads);
   net_tls_drop(c->tls);

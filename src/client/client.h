@@ -38,8 +38,9 @@ typedef struct ready_list {
 /* One I/O thread; each session stays on one. */
 typedef struct client_thread {
   net_loop *loop;
-  message_pool *pool; /* memory of received messages */
-  size_t sessions;    /* under sessions_mutex */
+  message_pool *pool;     /* memory of received messages */
+  payload_pool *payloads; /* and of those to be sent */
+  size_t sessions;        /* under sessions_mutex */
 } client_thread;
 
 enum { CLIENT_THREADS_MAX = 64 };

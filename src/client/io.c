@@ -30,15 +30,18 @@ static void on_timer(void *user) {
 
 /* ---- out ---- */
 
-/* Room in the outbox for which waiting senders are woken. */
-enum { ROOM_ENOUGH = 64 << 10 };
+/* Room in the outbox for which waiting senders are woken: a wake-up costs more than a send. So at once for a quarter of it, and on a
+ * slow line, where that takes long, for less from time to time. */
+enum { ROOM_SOME = 64 << 10, ROOM_AGAIN_MS = 10 };
 
 /* With the mutex held: less waits for a connection than before. */
 static void tell_room(genai_live_session *s) {
-  /* Not for every message that leaves: a wake-up costs more than a send. */
-  size_t max = s->client->options.outbox_max, enough = max / 4 < ROOM_ENOUGH ? max / 4 : ROOM_ENOUGH;
-  size_t waiting = s->outbox.bytes + s->waiting_bytes;
-  if (s->senders && (!waiting || waiting + enough <= max)) uv_cond_broadcast(&s->changed);
+  size_t max = s->client->options.outbox_max, some = max / 4 < ROOM_SOME ? max / 4 : ROOM_SOME;
+  size_t waiting = s->outbox.bytes + s->waiting_bytes, enough = now(s) - s->room_told < ROOM_AGAIN_MS ? max / 4 : some;
+  if (s->senders && (!waiting || waiting + enough <= max)) {
+    s->room_told = now(s);
+    uv_cond_broadcast(&s->changed);
+  }
   if (!s->writable_wanted || waiting > max / 2) return;
   const genai_live_event writable = {.kind = GENAI_LIVE_EVENT_WRITABLE, .text = "There is room for sends again."};
   inbox_item *event = inbox_item_event(&writable);

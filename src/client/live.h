@@ -72,6 +72,7 @@ struct genai_live_session {
   session_settings settings; /* what the mind begins with */
   session_mind mind;
   inbox gathered;            /* received in this turn, published at its end */
+  uint64_t room_told;        /* when senders were last woken */
   bool started, close_sent, release_after_turn;
 };
 

@@ -1,9 +1,8 @@
 /* The sends: encode on the caller's thread, wait for room, queue. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/memory.h"
+#include "base/number.h"
 #include "client/live.h"
 #include "net/wait.h"
 #include "wire/sends.h"
@@ -36,6 +35,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   while (status == GENAI_OK && !s->ended && !s->close_wanted && !has_room(s, message->size)) {
     s->senders++;
     status = waiter_wait(&w, "The send", error);
+    if (status == GENAI_ERROR_TIMEOUT && has_room(s, message->size)) status = GENAI_OK; /* it was not worth a wake-up before */
     if (status != GENAI_OK)
       error_append(error, " Nothing was queued: the outbox is full, for the service takes data more slowly than it is sent.");
     s->senders--;
@@ -53,7 +53,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
 
 genai_status live_send(genai_live_session *s, genai_status status, buf *b, const genai_wait *wait, genai_error *error) {
   if (status == GENAI_ERROR_LIMIT) error_append(error, " Nothing was queued; send it in smaller pieces.");
-  payload *message = status == GENAI_OK ? payload_end(b) : NULL;
+  payload *message = status == GENAI_OK ? payload_end_for(s->thread->payloads, b) : NULL;
   if (!message) {
     buf_deinit(b);
     return status == GENAI_OK ? error_memory(error) : status;
@@ -112,7 +112,8 @@ genai_status genai_live_send_realtime_input(genai_live_session *session,
                                             const genai_live_send_realtime_input_parameters *params, const genai_wait *wait,
                                             genai_error *error) {
   buf b;
-  payload_begin(&b, LIVE_SEND_MAX, blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
+  payload_begin_from(session->thread->payloads, &b, LIVE_SEND_MAX,
+                     blob_size(params->audio) + blob_size(params->video) + blob_size(params->media));
   genai_status status = wire_realtime_input_write(&b, session->client->backend, params, error);
   return finish(session, status, &b, wait, error);
 }
@@ -152,12 +153,14 @@ genai_status genai_live_send_text(genai_live_session *session, const char *text,
   return genai_live_send_client_content(session, &(genai_live_client_content){.turns = {turns, 1}}, wait, error);
 }
 
+#define PCM "audio/pcm;rate="
+
 genai_status genai_live_send_audio(genai_live_session *session, const void *pcm, size_t size, int rate_hz,
                                    const genai_wait *wait, genai_error *error) {
-  char type[48];
+  char type[sizeof PCM + NUMBER_INT64_MAX] = PCM;
   if (rate_hz < 0 || rate_hz > 384000 || size % 2)
     return error_set(error, GENAI_ERROR_ARGUMENT, "Audio is 16-bit PCM: %zu bytes at %d Hz cannot be that.", size, rate_hz);
-  snprintf(type, sizeof type, "audio/pcm;rate=%d", rate_hz ? rate_hz : 16000);
+  type[sizeof PCM - 1 + number_write_int64(type + sizeof PCM - 1, rate_hz ? rate_hz : 16000)] = '\0';
   const genai_blob audio = {.data = {pcm ? pcm : "", size}, .mime_type = type};
   return genai_live_send_realtime_input(session, &(genai_live_send_realtime_input_parameters){.audio = &audio}, wait, error);
 }

@@ -21,6 +21,37 @@ genai_status net_error_uv(genai_error *error, genai_status status, int code, con
   return status;
 }
 
+/* ---- turn ends ---- */
+
+void net_loop_at_turn_end(net_loop *loop, net_turn *turn) {
+  if (turn->queued) return;
+  turn->queued = true;
+  turn->next = NULL;
+  *loop->turns_tail = turn;
+  loop->turns_tail = &turn->next;
+}
+
+static bool run_turns(net_loop *loop) {
+  bool any = loop->turns != NULL;
+  while (loop->turns) {
+    net_turn *turn = loop->turns;
+    loop->turns = turn->next;
+    if (!loop->turns) loop->turns_tail = &loop->turns;
+    turn->queued = false;
+    turn->run(turn);
+  }
+  return any;
+}
+
+static bool end_turn(net_loop *loop) {
+  bool any = run_turns(loop);
+  loop->turn++;
+  return any;
+}
+
+/* libuv prepares just before it waits: timers, sockets and closed handles of this turn have all been served. */
+static void prepared(uv_prepare_t *prepare) { end_turn(prepare->data); }
+
 /* ---- tasks: a stack that any thread pushes to and the loop takes whole ---- */
 
 void net_loop_post(net_loop *loop, net_task *task) {
@@ -31,7 +62,8 @@ void net_loop_post(net_loop *loop, net_task *task) {
   if (!top) uv_async_send(&loop->wake);
 }
 
-/* Runs what was posted, oldest first; what these tasks post comes in the next turn. */
+/* Runs what was posted, oldest first; what these tasks post comes in the next turn. What a task leaves for the end of the turn is
+ * done behind it: many sessions that send at once then use the same memory one after the other. */
 static bool run_tasks(net_loop *loop) {
   net_task *newest = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire), *oldest = NULL;
   bool any = newest != NULL;
@@ -46,6 +78,7 @@ static bool run_tasks(net_loop *loop) {
     oldest = task->next;
     atomic_store(&task->queued, false);
     task->run(task);
+    run_turns(loop);
   }
   return any;
 }
@@ -56,32 +89,6 @@ static void woken(uv_async_t *wake) {
   /* From here on the loop ends when nothing else is alive on it. */
   if (atomic_load(&loop->stopping)) uv_unref((uv_handle_t *)&loop->wake);
 }
-
-/* ---- turn ends ---- */
-
-void net_loop_at_turn_end(net_loop *loop, net_turn *turn) {
-  if (turn->queued) return;
-  turn->queued = true;
-  turn->next = NULL;
-  *loop->turns_tail = turn;
-  loop->turns_tail = &turn->next;
-}
-
-static bool end_turn(net_loop *loop) {
-  bool any = loop->turns != NULL;
-  while (loop->turns) {
-    net_turn *turn = loop->turns;
-    loop->turns = turn->next;
-    if (!loop->turns) loop->turns_tail = &loop->turns;
-    turn->queued = false;
-    turn->run(turn);
-  }
-  loop->turn++;
-  return any;
-}
-
-/* libuv prepares just before it waits: timers, sockets and closed handles of this turn have all been served. */
-static void prepared(uv_prepare_t *prepare) { end_turn(prepare->data); }
 
 /* ---- life ---- */
 
@@ -161,6 +168,8 @@ void net_loop_free(net_loop *loop) {
   uv_async_send(&loop->wake);
   pthread_join(loop->thread, NULL);
   uv_loop_close(&loop->uv);
+  buf_deinit(&loop->spare_plain);
+  buf_deinit(&loop->spare_out);
   mem_free(loop);
   net_resolver_drop();
 }

@@ -37,7 +37,8 @@ genai_status net_loop_new(net_loop **loop, genai_error *error);   /* makes and s
  * never from the loop's own thread. */
 void net_loop_free(net_loop *loop);
 void net_loop_post(net_loop *loop, net_task *task);               /* any thread */
-/* Runs before the loop waits again, in the order queued; work queued by such work runs in the same turn. */
+/* Runs before the loop waits again, and behind the task under way if there is one, in the order queued; work queued by such work runs
+ * in the same turn. */
 void net_loop_at_turn_end(net_loop *loop, net_turn *turn);
 bool net_loop_is_current(const net_loop *loop);                   /* whether we are on its thread */
 uint64_t net_loop_now(const net_loop *loop);                      /* monotonic ms; on its thread: the turn's time */

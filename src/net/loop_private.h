@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "net/loop.h"
 
@@ -23,6 +24,7 @@ struct net_loop {
   atomic_bool stopping;
   net_turn *turns, **turns_tail;
   uint64_t turn;              /* how many have ended */
+  buf spare_plain, spare_out; /* memory for writing that the last stream needed: stream_write.c */
   size_t random_left;
   uint8_t random[NET_RANDOM_SIZE];
   uint8_t receive[NET_RECEIVE_SIZE];

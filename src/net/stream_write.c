@@ -7,6 +7,24 @@
  * share a record and a system call. */
 static buf *input(net_stream *s) { return s->tls ? &s->plain : &s->wire.out; }
 
+/* An idle stream holds no memory for writing; what one of them has done with is there for the next. */
+static void borrow(buf *b, buf *spare) {
+  if (b->data || !spare->data) return;
+  b->data = spare->data;
+  b->capacity = spare->capacity;
+  spare->data = NULL;
+}
+
+static void give_back(buf *b, buf *spare) {
+  if (b->capacity <= spare->capacity && spare->data) {
+    buf_deinit(b);
+    return;
+  }
+  buf_deinit(spare);
+  *spare = (buf){.data = b->data, .capacity = b->capacity};
+  buf_init(b, b->ceiling);
+}
+
 static size_t pending(const net_stream *s) { return s->plain.size + s->wire.out.size + s->writing.size; }
 
 uint8_t *net_stream_room(net_stream *s, size_t *size) {
@@ -15,6 +33,7 @@ uint8_t *net_stream_room(net_stream *s, size_t *size) {
   *size = 0;
   if (s->state == STREAM_DIALING || s->state == STREAM_HANDSHAKE || s->state == STREAM_OPEN) {
     s->want_writable = true; /* until a commit shows that there was enough */
+    borrow(b, s->tls ? &s->loop->spare_plain : &s->loop->spare_out);
     if (used < STREAM_WRITE_MAX && buf_room(b, STREAM_WRITE_MAX - used)) *size = STREAM_WRITE_MAX - used;
     s->out_of_memory = used < STREAM_WRITE_MAX && !*size; /* the end of the turn reports it */
     if (s->out_of_memory) stream_touch(s);
@@ -64,6 +83,7 @@ static void written(uv_write_t *write, int status) {
 
 static bool encrypt(net_stream *s) {
   size_t done = 0;
+  borrow(&s->wire.out, &s->loop->spare_out);
   while (done < s->plain.size) {
     ERR_clear_error();
     int n = SSL_write(s->ssl, s->plain.data + done, (int)(s->plain.size - done));
@@ -75,7 +95,7 @@ static bool encrypt(net_stream *s) {
     }
     done += (size_t)n;
   }
-  buf_deinit(&s->plain);
+  give_back(&s->plain, &s->loop->spare_plain);
   return true;
 }
 
@@ -105,7 +125,7 @@ void stream_push(net_stream *s) {
     rest.len -= (size_t)n;
   }
   if (!rest.len) {
-    buf_deinit(out); /* an idle stream holds no memory for writing */
+    give_back(out, &s->loop->spare_out);
     return;
   }
   s->writing = *out;

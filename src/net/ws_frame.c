@@ -300,14 +300,23 @@ size_t ws_header_write(uint8_t out[WS_HEADER_MAX], ws_opcode opcode, bool fin, u
 
 void ws_mask(uint8_t *out, const uint8_t *in, size_t size, const uint8_t mask[4], size_t phase) {
   uint8_t bytes[8];
-  uint64_t word, next;
+  uint64_t word, a, b, c, d;
   size_t i = 0;
   for (size_t k = 0; k < 8; k++) bytes[k] = mask[(phase + k) & 3];
   memcpy(&word, bytes, 8);
-  for (; size - i >= 8; i += 8) {
-    memcpy(&next, in + i, 8);
-    next ^= word;
-    memcpy(out + i, &next, 8);
+  for (; size - i >= 32; i += 32) { /* named words: compilers keep them in registers, an array they put on the stack */
+    memcpy(&a, in + i, 8);
+    memcpy(&b, in + i + 8, 8);
+    memcpy(&c, in + i + 16, 8);
+    memcpy(&d, in + i + 24, 8);
+    a ^= word;
+    b ^= word;
+    c ^= word;
+    d ^= word;
+    memcpy(out + i, &a, 8);
+    memcpy(out + i + 8, &b, 8);
+    memcpy(out + i + 16, &c, 8);
+    memcpy(out + i + 24, &d, 8);
   }
   for (; i < size; i++) out[i] = in[i] ^ bytes[i & 7];
 }

@@ -113,8 +113,8 @@ static void test_many_threads_post_the_same_task(void **state) {
 typedef struct turns {
   net_loop *loop;
   net_turn first, second;
-  net_task task;
-  int order, first_at, second_at, task_at;
+  net_task task, leaving;
+  int order, first_at, second_at, task_at, leaving_at;
   gate done;
 } turns;
 
@@ -156,6 +156,35 @@ static void test_a_turn_ends_before_the_next_begins(void **state) {
   assert_int_equal(t.first_at, 0);
   assert_int_equal(t.second_at, 1);
   assert_int_equal(t.task_at, 2);
+}
+
+static void run_and_leave(net_task *task) {
+  turns *t = (turns *)((char *)task - offsetof(turns, leaving));
+  t->leaving_at = t->order++;
+  net_loop_at_turn_end(t->loop, &t->first);
+}
+
+static void queue_both(void *argument) {
+  turns *t = argument;
+  net_loop_post(t->loop, &t->leaving);
+  net_loop_post(t->loop, &t->task);
+}
+
+static void test_what_a_task_leaves_is_done_before_the_next_task(void **state) {
+  (void)state;
+  turns t = {.loop = new_loop(),
+             .first = {.run = run_first},
+             .second = {.run = run_second},
+             .task = {.run = run_later},
+             .leaving = {.run = run_and_leave},
+             .done = GATE_INIT};
+  rig_on_loop(t.loop, queue_both, &t);
+  assert_true(gate_wait(&t.done, 1));
+  net_loop_free(t.loop);
+  assert_int_equal(t.leaving_at, 0);
+  assert_int_equal(t.first_at, 1);
+  assert_int_equal(t.second_at, 2);
+  assert_int_equal(t.task_at, 3);
 }
 
 /* ---- timers, time, threads ---- */
@@ -297,6 +326,7 @@ int main(void) {
       cmocka_unit_test(test_a_task_may_be_posted_from_its_run),
       cmocka_unit_test(test_many_threads_post_the_same_task),
       cmocka_unit_test(test_a_turn_ends_before_the_next_begins),
+      cmocka_unit_test(test_what_a_task_leaves_is_done_before_the_next_task),
       cmocka_unit_test(test_a_timer_fires_once_and_not_when_freed),
       cmocka_unit_test(test_the_thread_takes_no_signals),
       cmocka_unit_test(test_sigpipe_does_not_kill_the_host),
