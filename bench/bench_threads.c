@@ -138,7 +138,7 @@ static unsigned long long receive_all(genai_client *client, long sessions) {
 
 int main(int argc, char **argv) {
   long sessions = argc > 1 ? atol(argv[1]) : 0, threads = argc > 2 ? atol(argv[2]) : 0;
-  genai_client *client;
+  genai_client *client = NULL;
   genai_error error = {0};
   messages = argc > 3 ? atol(argv[3]) : 0;
   if (sessions < 1 || threads < 1 || messages < 1) {
