@@ -7,6 +7,7 @@
 
 #include "audio/audio.h"
 #include "audio/pipe.h"
+#include "audio/riff.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -61,6 +62,13 @@ static SNDFILE *open_memory(audio_reader *r, const audio_source *source) {
   return sf_open_virtual(&io, SFM_READ, &r->info, r);
 }
 
+static genai_status check_chunks(const audio_reader *r, const audio_source *source, genai_error *error) {
+  uint32_t claimed;
+  if (riff_fits(source, &claimed)) return GENAI_OK;
+  return error_set(error, GENAI_ERROR_ARGUMENT, "%s is a damaged WAV file: a chunk in it claims %lu bytes, which are not there.",
+                   r->name, (unsigned long)claimed);
+}
+
 static SNDFILE *open_source(audio_reader *r, const audio_source *source) {
   if (source->raw_rate_hz) {
     r->info.format = SF_FORMAT_RAW | SF_FORMAT_PCM_16 | SF_ENDIAN_LITTLE;
@@ -106,9 +114,11 @@ genai_status audio_reader_open(audio_reader **reader, const audio_source *source
   if (!r) return error_memory(error);
   buf_init(&r->pending, PENDING_MAX);
   r->name = !source->path ? "The sound" : strcmp(source->path, "-") ? source->path : "Standard input";
+  genai_status status = check_chunks(r, source, error);
+  if (status) goto fail;
   errno = 0;
   r->file = open_source(r, source);
-  genai_status status = r->file ? check_shape(r, error) : open_failed(r, errno, error);
+  status = r->file ? check_shape(r, error) : open_failed(r, errno, error);
   if (status) goto fail;
   r->rate_hz = out_rate_hz ? out_rate_hz : r->info.samplerate;
   status = audio_resampler_new(&r->resampler, r->info.samplerate, r->rate_hz, error);

@@ -121,6 +121,8 @@ static uint64_t drop_old(session_inputs *in, session_list *list, uint64_t now, b
       continue;
     }
     if (again) note_unkept(in, m);
+    /* It waited to be said again: no state of this connection holds it, whatever its serial was on an earlier one. */
+    if (again && list == &in->waiting) in->unkept_serial = UINT64_MAX;
     payload_drop(unlink_at(list, link));
     dropped++;
   }

@@ -205,6 +205,32 @@ static void survives_every_cut(void **state) {
   }
 }
 
+/* libsndfile alone would look for all of a chunk's bytes, an hour long. */
+static void refuses_chunks_that_are_not_there(void **state) {
+  (void)state;
+  static const char begin[] = "RIFF\x56\3\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3E\0\0\0\x7D\0\0\2\0\x10\0";
+  static const char huge[] = "LIST\xC0\3\x98\x33junk", list[] = "LIST\4\0\0\0junk", sound[] = "data\xFF\xFF\xFF\xFF\1\0\2\0";
+  uint8_t bytes[128];
+  int16_t samples[8];
+  audio_reader *reader;
+  genai_error error = {0};
+  memcpy(bytes, begin, 36);
+  memcpy(bytes + 36, huge, 12);
+  memcpy(bytes + 48, sound, 12);
+  audio_source source = {.data = bytes, .size = 60};
+  assert_int_equal(audio_reader_open(&reader, &source, 0, &error), GENAI_ERROR_ARGUMENT);
+  assert_string_equal(error.message, "The sound is a damaged WAV file: a chunk in it claims 865600448 bytes, which are not there.");
+  FILE *file = fopen(path, "wb");
+  assert_int_equal(fwrite(bytes, 1, 60, file), 60);
+  fclose(file);
+  assert_int_equal(audio_reader_open(&reader, &(audio_source){.path = path}, 0, &error), GENAI_ERROR_ARGUMENT);
+  assert_non_null(strstr(error.message, " is a damaged WAV file: "));
+  memcpy(bytes + 36, list, 12);
+  assert_int_equal(audio_reader_open(&reader, &source, 0, &error), GENAI_OK);
+  assert_int_equal(read_all(reader, samples, 8, 8), 2); /* of sound there may be less than was announced */
+  audio_reader_close(reader);
+}
+
 static void write_and_read(int channels) {
   static int16_t tone[24000], back[24001];
   audio_tone(tone, 24000, 24000, 440, 0.5);
@@ -285,6 +311,7 @@ int main(void) {
       cmocka_unit_test(raw_pcm_needs_only_a_rate),
       cmocka_unit_test(says_what_is_wrong_with_a_file),
       cmocka_unit_test(survives_every_cut),
+      cmocka_unit_test(refuses_chunks_that_are_not_there),
       cmocka_unit_test(written_wav_is_read_by_others),
       cmocka_unit_test(unfinished_wav_is_readable),
       cmocka_unit_test(raw_is_only_samples),

@@ -133,6 +133,25 @@ static void media_age_while_nobody_takes_them(void **state) {
   session_inputs_deinit(&in);
 }
 
+/* What waits to be said again is on no wire, and in no state that comes meanwhile. */
+static void media_too_old_to_be_said_again_are_lost(void **state) {
+  (void)state;
+  session_inputs in;
+  begin(&in);
+  add(&in, "a1", SESSION_INPUT_MEDIA, 0);
+  add(&in, "a2", SESSION_INPUT_MEDIA, 0);
+  session_inputs_sent(&in, 0);
+  session_inputs_sent(&in, 0);
+  assert_int_equal(session_inputs_again(&in, 0), 2);
+  session_inputs_sent(&in, 0);
+  expect(&in.waiting, "a2 ");
+  session_inputs_age(&in, 5000);
+  expect(&in.waiting, "");
+  session_inputs_kept(&in, in.serial);
+  assert_int_equal(in.unkept, 1);
+  session_inputs_deinit(&in);
+}
+
 static bool is_t1(void *user, payload **p) {
   payload *instead = user;
   if ((*p)->data[1] == '2') *p = payload_hold(instead);
@@ -182,6 +201,7 @@ int main(void) {
       cmocka_unit_test(prunes_up_to_a_serial),
       cmocka_unit_test(gives_up_the_oldest_media_first),
       cmocka_unit_test(media_age_while_nobody_takes_them),
+      cmocka_unit_test(media_too_old_to_be_said_again_are_lost),
       cmocka_unit_test(removes_and_replaces),
       cmocka_unit_test(keeps_nothing_where_nothing_is_kept),
   };
