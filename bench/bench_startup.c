@@ -30,7 +30,7 @@ static uint64_t now_ns(void) {
 }
 
 static int child(const char *port, const char *ca_file) {
-  genai_client *client;
+  genai_client *client = NULL;
   genai_live_session *session = NULL;
   genai_error error = {0};
   char url[64];
