@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "client/live.h"
+#include "fail_once.h"
 
 /* ---- a service without sockets that answers each message: setupComplete first, then turnComplete ---- */
 
@@ -250,40 +251,16 @@ static void messages_outlive_the_threads(void **state) {
 
 /* ---- memory ---- */
 
-static atomic_long countdown, balance;
-
-static bool fails_now(void) { return atomic_fetch_sub(&countdown, 1) == 1; }
-
-static void *allocate(size_t size, void *user) {
-  (void)user;
-  void *memory = fails_now() ? NULL : malloc(size);
-  if (memory) atomic_fetch_add(&balance, 1);
-  return memory;
-}
-
-static void *reallocate(void *memory, size_t size, void *user) {
-  (void)user;
-  if (fails_now()) return NULL;
-  if (!memory) atomic_fetch_add(&balance, 1);
-  return realloc(memory, size);
-}
-
-static void release(void *memory, void *user) {
-  (void)user;
-  atomic_fetch_sub(&balance, 1);
-  free(memory);
-}
-
 static void fail_each(genai_status (*work)(void), long least) {
-  genai_set_allocator(&(genai_allocator){allocate, reallocate, release, NULL});
-  atomic_store(&balance, 0);
+  genai_set_allocator(&(genai_allocator){fail_once_allocate, fail_once_reallocate, fail_once_release, NULL});
+  atomic_store(&fail_once_balance, 0);
   long n = 0;
   do { /* some of what fails is done without */
-    atomic_store(&countdown, ++n);
+    atomic_store(&fail_once_countdown, ++n);
     genai_status status = work();
     if (status != GENAI_OK) assert_int_equal(status, GENAI_ERROR_MEMORY);
-    assert_int_equal(atomic_load(&balance), 0);
-  } while (atomic_load(&countdown) <= 0 && n < 1000);
+    assert_int_equal(atomic_load(&fail_once_balance), 0);
+  } while (atomic_load(&fail_once_countdown) <= 0 && n < 1000);
   genai_set_allocator(NULL);
   assert_in_range(n, least, 999);
 }

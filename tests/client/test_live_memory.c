@@ -8,32 +8,8 @@
 
 #include <cmocka.h>
 
+#include "fail_once.h"
 #include "fake.h"
-
-static atomic_long countdown;
-static atomic_long balance;
-
-static bool fails_now(void) { return atomic_fetch_sub(&countdown, 1) == 1; }
-
-static void *allocate(size_t size, void *user) {
-  (void)user;
-  void *memory = fails_now() ? NULL : malloc(size);
-  if (memory) atomic_fetch_add(&balance, 1);
-  return memory;
-}
-
-static void *reallocate(void *memory, size_t size, void *user) {
-  (void)user;
-  if (fails_now()) return NULL;
-  if (!memory) atomic_fetch_add(&balance, 1);
-  return realloc(memory, size);
-}
-
-static void release(void *memory, void *user) {
-  (void)user;
-  atomic_fetch_sub(&balance, 1);
-  free(memory);
-}
 
 static void fine_or_memory(genai_status status, const genai_error *error) {
   if (status == GENAI_OK || status == GENAI_CLOSED) return;
@@ -104,20 +80,20 @@ static void lose_and_go_on(genai_client *client, fake *f) {
 }
 
 static void fail_each(void (*with)(genai_client *client, fake *f), long least) {
-  genai_allocator failing = {allocate, reallocate, release, NULL};
+  genai_allocator failing = {fail_once_allocate, fail_once_reallocate, fail_once_release, NULL};
   long n = 1;
   genai_set_allocator(&failing);
   for (bool failed = true; failed; n++) {
     fake *f = fake_new();
-    atomic_store(&countdown, n);
+    atomic_store(&fail_once_countdown, n);
     genai_client *client = fake_client(NULL);
     if (client) {
       with(client, f);
       genai_client_free(client);
     }
-    failed = atomic_load(&countdown) <= 0;
+    failed = atomic_load(&fail_once_countdown) <= 0;
     fake_free();
-    assert_int_equal(atomic_load(&balance), 0);
+    assert_int_equal(atomic_load(&fail_once_balance), 0);
   }
   genai_set_allocator(NULL);
   assert_in_range(n, least, 10000); /* it reached into everything */
