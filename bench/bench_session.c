@@ -2,8 +2,9 @@
  *
  *   bench_session [receive|send|all] [MESSAGES]
  *   bench_session idle SESSIONS [MESSAGES]   (receiving beside so many idle sessions of the same client)
- *   bench_session pace SESSIONS [SECONDS]    (sending 640 bytes of sound 50 times a second in each of so many sessions)
- *   bench_session floor receive|send MESSAGES PORT CA_FILE   (one figure, against a running bench_peer)
+ *   bench_session pace SESSIONS [SECONDS]    (sending 640 bytes of sound 50 times a second in each of so many sessions: to a peer
+ *                                             that sleeps between its reads, as one on another machine, which nothing sent wakes)
+ *   bench_session floor receive|send|echo MESSAGES PORT CA_FILE   (one figure, against a running bench_peer)
  *
  * receive: 11,520-byte-PCM messages over TLS 1.3, audio bytes in the application's hand, against a loop of SSL_read.
  * send: 3,200-byte chunks at full speed, against SSL_write of ready frames batched to full records. */
@@ -22,7 +23,7 @@
 #include "bench/peer.h"
 #include "genai/live.h"
 
-enum { RUNS = 5, CHUNK = 3200, RECORD = 16384 };
+enum { RUNS = 5, CHUNK = 3200, ECHO_ASK = 640, ECHO_ANSWER = 1920, RECORD = 16384 };
 
 static void die(const char *what) {
   fprintf(stderr, "bench_session: %s\n", what);
@@ -71,9 +72,9 @@ static void floor_close(floor_link *l) {
   close(l->fd);
 }
 
-static size_t message_size(void) {
+static size_t message_size(size_t pcm_size) {
   size_t size;
-  free(peer_audio_message(PEER_PCM_SIZE, &size));
+  free(peer_audio_message(pcm_size, &size));
   return size;
 }
 
@@ -83,7 +84,7 @@ static double floor_receive(const peer *p, long messages) {
   snprintf(task, sizeof task, "pour=%ld", messages);
   floor_link l = floor_open(p, task);
   double start = thread_seconds();
-  unsigned long long left = (unsigned long long)messages * (message_size() + 4);
+  unsigned long long left = (unsigned long long)messages * (message_size(PEER_PCM_SIZE) + 4);
   while (left) {
     int n = SSL_read(l.ssl, data, sizeof data);
     if (n <= 0) die("the floor's connection broke");
@@ -94,9 +95,9 @@ static double floor_receive(const peer *p, long messages) {
   return used;
 }
 
-/* The frame of such a chunk: base64 inside {"realtimeInput":{"audio":{…}}}, masked. */
-static size_t chunk_frame(char *frame) {
-  size_t size = 8 + CHUNK / 3 * 4 + 4 + 72;
+/* The frame of a chunk: base64 inside {"realtimeInput":{"audio":{…}}}, masked. */
+static size_t chunk_frame(char *frame, size_t pcm_size) {
+  size_t size = 8 + (pcm_size + 2) / 3 * 4 + 72;
   memset(frame, 'A', size);
   frame[0] = (char)0x81;
   frame[1] = (char)(0x80 | 126);
@@ -107,7 +108,7 @@ static size_t chunk_frame(char *frame) {
 
 static double floor_send(const peer *p, long messages) {
   char frame[CHUNK / 3 * 4 + 100];
-  size_t frame_size = chunk_frame(frame);
+  size_t frame_size = chunk_frame(frame, CHUNK);
   floor_link l = floor_open(p, "sink");
   size_t per_record = RECORD / frame_size, filled = per_record * frame_size;
   char *record = malloc(filled);
@@ -117,6 +118,26 @@ static double floor_send(const peer *p, long messages) {
     if (SSL_write(l.ssl, record, (int)filled) <= 0) die("the floor's connection broke");
   double used = thread_seconds() - start;
   free(record);
+  floor_close(&l);
+  return used;
+}
+
+/* A chunk there, a chunk back, one after the other. */
+static double floor_echo(const peer *p, long messages) {
+  char frame[CHUNK], data[16 * 1024], task[32];
+  size_t frame_size = chunk_frame(frame, ECHO_ASK), answer_size = message_size(ECHO_ANSWER) + 4;
+  snprintf(task, sizeof task, "talk=1/1-size=%d", ECHO_ANSWER);
+  floor_link l = floor_open(p, task);
+  double start = thread_seconds();
+  for (long i = 0; i < messages; i++) {
+    if (SSL_write(l.ssl, frame, (int)frame_size) <= 0) die("the floor's connection broke");
+    for (size_t had = 0; had < answer_size;) {
+      int n = SSL_read(l.ssl, data, sizeof data);
+      if (n <= 0) die("the floor's connection broke");
+      had += (size_t)n;
+    }
+  }
+  double used = thread_seconds() - start;
   floor_close(&l);
   return used;
 }
@@ -233,7 +254,9 @@ static int one(char **argv) {
   if (messages < 1) die("the number of messages is no number");
   if (p.tls) snprintf(p.ca_file, sizeof p.ca_file, "%s", argv[5]);
   if (!p.tls) die("the floor is one of TLS");
-  double used = strcmp(argv[2], "send") ? floor_receive(&p, messages) : floor_send(&p, messages);
+  double used = !strcmp(argv[2], "send") ? floor_send(&p, messages)
+                : !strcmp(argv[2], "echo") ? floor_echo(&p, messages)
+                                           : floor_receive(&p, messages);
   printf("%.2f\n", used / (double)messages * 1e6);
   return 0;
 }
@@ -244,7 +267,7 @@ static void compare_receive(const peer *p, genai_client *client, const char *wha
     floor[i] = floor_receive(p, messages);
     session[i] = session_receive(client, messages);
   }
-  report(what, floor, session, messages, (double)message_size());
+  report(what, floor, session, messages, (double)message_size(PEER_PCM_SIZE));
 }
 
 static void compare_send(const peer *p, genai_client *client, long messages) {
@@ -254,7 +277,7 @@ static void compare_send(const peer *p, genai_client *client, long messages) {
     floor[i] = floor_send(p, messages);
     session[i] = session_send(client, messages);
   }
-  report("send 3,200 B PCM", floor, session, messages, (double)chunk_frame(frame));
+  report("send 3,200 B PCM", floor, session, messages, (double)chunk_frame(frame, CHUNK));
 }
 
 static void compare_beside_idle(peer *p, genai_client *client, long count, long messages) {
@@ -277,31 +300,60 @@ static void sleep_until(struct timespec *t, long add_ns) {
   }
 }
 
-/* Speech: every session its chunk of 20 ms, spread evenly over the 20 ms. */
-static void pace(peer *p, genai_client *client, long count, long seconds) {
-  enum { PIECE = 640, TURNS = 50, SLOTS = 20 };
-  static const char pcm[PIECE];
-  static const genai_wait no_wait = {.timeout_ms = GENAI_NO_WAIT};
-  genai_error error = {0};
-  genai_live_session **sessions = open_many(client, "sink", count);
+/* ---- speech: every session its chunk of 20 ms, spread evenly over the 20 ms ---- */
+
+enum { PIECE = 640, TURNS = 50, SLOTS = 20 };
+
+/* One connection's chunk; false when it was refused for the moment. */
+typedef bool (*pace_send)(void *connections, long i);
+
+static void pace(const char *what, pace_send send, void *connections, long count, long seconds) {
   struct timespec next;
   clock_gettime(CLOCK_MONOTONIC, &next);
   double from = (double)next.tv_sec + (double)next.tv_nsec / 1e9, start = cpu_seconds();
   long sent = 0, refused = 0;
   for (long slot = 0; slot < seconds * TURNS * SLOTS; slot++) {
-    for (long i = slot % SLOTS; i < count; i += SLOTS) {
-      genai_status status = genai_live_send_audio(sessions[i], pcm, sizeof pcm, 16000, &no_wait, &error);
-      if (status != GENAI_OK && status != GENAI_WOULD_BLOCK) die(error.message);
-      if (status == GENAI_OK) sent++;
+    for (long i = slot % SLOTS; i < count; i += SLOTS)
+      if (send(connections, i)) sent++;
       else refused++;
-    }
     sleep_until(&next, 1000000);
   }
   double used = cpu_seconds() - start;
   clock_gettime(CLOCK_MONOTONIC, &next);
   double took = (double)next.tv_sec + (double)next.tv_nsec / 1e9 - from;
-  printf("%ld sessions, %.0f messages of %d bytes of PCM a second over TLS 1.3 for %.1f s, %ld refused: %.1f %% of a core, %.2f us a message\n",
-         count, (double)sent / took, PIECE, took, refused, 100 * used / took, used / (double)sent * 1e6);
+  printf("| %s | %ld | %.0f | %ld | %.1f | %.2f |\n", what, count, (double)sent / took, refused, 100 * used / took, used / (double)sent * 1e6);
+  fflush(stdout);
+}
+
+static bool pace_floor(void *connections, long i) {
+  static char frame[CHUNK];
+  static size_t size;
+  if (!size) size = chunk_frame(frame, PIECE);
+  if (SSL_write(((floor_link *)connections)[i].ssl, frame, (int)size) <= 0) die("the floor's connection broke");
+  return true;
+}
+
+static bool pace_session(void *connections, long i) {
+  static const char pcm[PIECE];
+  static const genai_wait no_wait = {.timeout_ms = GENAI_NO_WAIT};
+  genai_error error = {0};
+  genai_status status =
+      genai_live_send_audio(((genai_live_session **)connections)[i], pcm, sizeof pcm, 16000, &no_wait, &error);
+  if (status != GENAI_OK && status != GENAI_WOULD_BLOCK) die(error.message);
+  return status == GENAI_OK;
+}
+
+static void compare_pace(peer *p, genai_client *client, const char *task, long count, long seconds) {
+  floor_link *links = calloc((size_t)count, sizeof *links);
+  if (!links) die("no memory for so many connections");
+  printf("| 640 B PCM over TLS 1.3, 50 times a second each, %ld s | connections | messages a second | refused | %% of a core | us CPU a message |\n"
+         "|---|---|---|---|---|---|\n", seconds);
+  for (long i = 0; i < count; i++) links[i] = floor_open(p, task);
+  pace("SSL_write of ready frames", pace_floor, links, count, seconds);
+  for (long i = 0; i < count; i++) floor_close(&links[i]);
+  free(links);
+  genai_live_session **sessions = open_many(client, task, count);
+  pace("sessions", pace_session, sessions, count, seconds);
   peer_stop(p);
   for (long i = 0; i < count; i++) genai_live_free(sessions[i]);
   free(sessions);
@@ -319,7 +371,7 @@ int main(int argc, char **argv) {
   if (peer_start(&p, 1)) return 1;
   genai_client *client = open_client(&p);
   if (!strcmp(what, "pace")) {
-    pace(&p, client, sessions, amount);
+    compare_pace(&p, client, "sink-nap=100", sessions, amount);
   } else {
     printf("| over TLS 1.3, %ld messages, median of %d | floor, us CPU a message | session, us CPU a message | session, s/GB | ratio |\n"
            "|---|---|---|---|---|\n", amount, RUNS);

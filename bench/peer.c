@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/peer_link.h"
@@ -113,13 +114,17 @@ static int pour(link_end *l, long count, size_t pcm_size) {
   return failed;
 }
 
-/* Skips masked frames until the client's close frame, and answers that. */
-static void sink(link_end *l) {
+/* Skips masked frames until the client's close frame, and answers that. With a nap between its reads nobody sleeps for the next
+ * one, whom the client's write would have to wake: as when the peer is on another machine. */
+static void sink(link_end *l, long nap_ms) {
+  const struct timespec nap = {nap_ms / 1000, nap_ms % 1000 * 1000000};
   static const unsigned char close_frame[4] = {0x88, 2, 0x03, 0xE8};
   unsigned char *data = malloc(READ_SIZE), header[14];
   size_t have = 0, need = 2;
   uint64_t left = 0;
+  if (nap_ms && l->ssl) SSL_set_read_ahead(l->ssl, 1); /* all that came meanwhile at once */
   for (ssize_t n; (n = peer_get(l, data, READ_SIZE)) > 0;) {
+    if (nap_ms && !(l->ssl && SSL_has_pending(l->ssl))) nanosleep(&nap, NULL);
     for (size_t i = 0; i < (size_t)n;) {
       if (left) {
         size_t skip = left < (size_t)n - i ? (size_t)left : (size_t)n - i;
@@ -201,6 +206,7 @@ static void *serve(void *argument) {
   if (peer_put(&l, complete, sizeof complete - 1)) goto end;
   const char *count = strstr((const char *)setup, "pour=");
   const char *size = strstr((const char *)setup, "size="), *talk = strstr((const char *)setup, "talk=");
+  const char *nap = strstr((const char *)setup, "nap=");
   size_t pcm_size = size ? (size_t)atol(size + 5) : PEER_PCM_SIZE;
   if (count)
     pour(&l, atol(count + 5), pcm_size);
@@ -209,7 +215,7 @@ static void *serve(void *argument) {
   else if (strstr((const char *)setup, "idle"))
     l.fd = -1; /* nobody serves it any more, so that ten thousand cost the machine next to nothing at this end */
   else
-    sink(&l);
+    sink(&l, nap ? atol(nap + 4) : 0);
   if (l.ssl && l.fd >= 0) SSL_shutdown(l.ssl);
 end:
   SSL_free(l.ssl);

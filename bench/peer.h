@@ -1,7 +1,7 @@
 /* The other end of the benchmarks, in a process of its own: a WebSocket server, over TLS or plain, that either pours ready-made
  * audio messages into the client or reads whatever it is sent. The model's name in the setup says what it does:
  *   pour=N    after setupComplete sends N messages of 11,520 bytes of PCM, then close 1000
- *   sink      after setupComplete reads until the client closes
+ *   sink      after setupComplete reads until the client closes; sink-nap=N: with pauses of N ms
  *   idle      after setupComplete does nothing at all; the connection stays until the peer ends
  *   talk=U/D  answers every U messages with D such messages and a resumption handle (talk=U/D-: without it)
  *   talk=stamp  answers every message of sound with the time it took and the time it leaves (peer_talk.c)

@@ -73,8 +73,8 @@ void client_log(genai_client *client, genai_log_level level, const char *format,
 /* For tests: sessions made from now on use this transport. */
 void client_set_transport(genai_client *client, const live_transport *transport);
 
-/* ready.c: with the session's mutex held. */
-void ready_announce(genai_live_session *session);
+/* ready.c: with the session's mutex held. True: `ready.cond` is to be signalled, with or without the mutex. */
+bool ready_announce(genai_live_session *session);
 void ready_withdraw(genai_live_session *session);
 genai_status ready_list_init(ready_list *list, genai_error *error);
 void ready_list_deinit(ready_list *list);

@@ -34,21 +34,20 @@ static void on_timer(void *user) {
  * slow line, where that takes long, for less from time to time. */
 enum { ROOM_SOME = 64 << 10, ROOM_AGAIN_MS = 10 };
 
-/* With the mutex held: less waits for a connection than before. */
-static void tell_room(genai_live_session *s) {
+/* With the mutex held: less waits for a connection than before. Whether senders are to be woken. */
+static bool tell_room(genai_live_session *s) {
   size_t max = s->client->options.outbox_max, some = max / 4 < ROOM_SOME ? max / 4 : ROOM_SOME;
   size_t waiting = s->outbox.bytes + s->waiting_bytes, enough = now(s) - s->room_told < ROOM_AGAIN_MS ? max / 4 : some;
-  if (s->senders && (!waiting || waiting + enough <= max)) {
-    s->room_told = now(s);
-    uv_cond_broadcast(&s->changed);
-  }
-  if (!s->writable_wanted || waiting > max / 2) return;
+  bool wake = s->senders && (!waiting || waiting + enough <= max);
+  if (wake) s->room_told = now(s);
+  if (!s->writable_wanted || waiting > max / 2) return wake;
   const genai_live_event writable = {.kind = GENAI_LIVE_EVENT_WRITABLE, .text = "There is room for sends again."};
   inbox_item *event = inbox_item_event(&writable);
-  if (!event) return;
+  if (!event) return wake;
   s->writable_wanted = false;
   inbox_push(&s->inbox, event);
   live_publish(s, NULL);
+  return wake;
 }
 
 /* Gives the connection what waits, as much as it takes. */
@@ -60,8 +59,9 @@ static void pump(genai_live_session *s) {
   if (s->waiting_bytes != s->mind.inputs.waiting.bytes) { /* this thread alone changes it */
     uv_mutex_lock(&s->mutex);
     s->waiting_bytes = s->mind.inputs.waiting.bytes;
-    tell_room(s);
+    bool wake = tell_room(s);
     uv_mutex_unlock(&s->mutex);
+    if (wake) uv_cond_broadcast(&s->changed);
   }
   if (ws && s->mind.phase == SESSION_CLOSING && !s->close_sent && !session_next(&s->mind)) {
     uint64_t left = s->mind.deadline > at ? s->mind.deadline - at : 0;
@@ -77,8 +77,9 @@ static void on_writable(void *user) { pump(((live_connection *)user)->session); 
 static void publish(net_turn *turn) {
   genai_live_session *s = (genai_live_session *)((char *)turn - offsetof(genai_live_session, turn));
   uv_mutex_lock(&s->mutex);
-  live_publish(s, &s->gathered);
+  bool listed = live_deposit(s, &s->gathered);
   uv_mutex_unlock(&s->mutex);
+  live_tell(s, listed);
   if (s->release_after_turn) release(s);
 }
 
@@ -378,6 +379,12 @@ static void run(net_task *task) {
     s->release_after_turn = true; /* the loop still holds the turn */
   else
     release(s);
+}
+
+void live_post_leaving(genai_live_session *s) {
+  if (s->posted) return;
+  s->posted = true;
+  s->wake_owed = net_loop_push(s->thread->loop, &s->task);
 }
 
 void live_post(genai_live_session *s) {

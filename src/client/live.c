@@ -17,6 +17,12 @@ void live_enter(genai_live_session *s) {
 }
 
 void live_leave(genai_live_session *s) {
+  if (s->wake_owed) { /* after the mutex, which the I/O thread will want at once; the call still counts, so that all of it is there */
+    s->wake_owed = false;
+    uv_mutex_unlock(&s->mutex);
+    net_loop_wake(s->thread->loop);
+    uv_mutex_lock(&s->mutex);
+  }
   if (--s->calls == 0 && s->release_wanted) uv_cond_broadcast(&s->changed);
   uv_mutex_unlock(&s->mutex);
 }
@@ -25,12 +31,18 @@ bool live_has_news(const genai_live_session *s) {
   return s->inbox.head || s->lost || ((s->ended || s->close_wanted) && !s->reported);
 }
 
-void live_publish(genai_live_session *s, inbox *more) {
+bool live_deposit(genai_live_session *s, inbox *more) {
   if (more) inbox_append(&s->inbox, more);
   notify_set(&s->fd, s->inbox.head || s->lost || s->ended || s->close_wanted);
-  uv_cond_broadcast(&s->readable);
-  if (live_has_news(s)) ready_announce(s);
+  return live_has_news(s) && ready_announce(s);
 }
+
+void live_tell(genai_live_session *s, bool listed) {
+  uv_cond_broadcast(&s->readable);
+  if (listed) uv_cond_signal(&s->client->ready.cond);
+}
+
+void live_publish(genai_live_session *s, inbox *more) { live_tell(s, live_deposit(s, more)); }
 
 static genai_status encode_setup(payload **out, const genai_client *client, const genai_live_connect_params *params,
                                  genai_error *error) {
@@ -311,7 +323,7 @@ genai_status genai_live_connect(genai_client *client, const genai_live_connect_p
 static genai_status take(genai_live_session *s, inbox_item **out, genai_error *error) {
   inbox_item *item = inbox_pop(&s->inbox);
   if (item) {
-    if (s->stalled && s->inbox.bytes <= s->client->options.inbox_max / 2) live_post(s);
+    if (s->stalled && s->inbox.bytes <= s->client->options.inbox_max / 2) live_post_leaving(s);
     if (!item->error) {
       *out = item;
       return GENAI_OK;
@@ -352,7 +364,7 @@ genai_status live_receive(genai_live_session *s, inbox_item **item, const genai_
   }
   if (status == GENAI_WOULD_BLOCK) status = waited;
   notify_set(&s->fd, s->inbox.head || s->lost || s->ended || s->close_wanted);
-  if (live_has_news(s)) ready_announce(s);
+  if (live_has_news(s) && ready_announce(s)) uv_cond_signal(&s->client->ready.cond);
   live_leave(s);
   waiter_end(&w);
   return status;

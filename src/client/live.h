@@ -49,6 +49,7 @@ struct genai_live_session {
   unsigned lost;             /* messages dropped for want of memory */
   unsigned calls;            /* public calls in flight */
   bool posted;               /* `task` is under way */
+  bool wake_owed;            /* and the loop is still to be woken for it, by a call that is about to leave */
   bool open, ended;          /* ended: mind.end is final, and may be read */
   bool close_wanted, release_wanted, released;
   bool stalled;              /* the transport is paused until the inbox is half empty */
@@ -93,12 +94,16 @@ enum { LIVE_SEND_MAX = 64 << 20 }; /* a single message may be this large; it the
 
 /* io.c, any thread, with the mutex held: has the I/O thread look at the session. */
 void live_post(genai_live_session *s);
+void live_post_leaving(genai_live_session *s); /* the same, once live_leave, which must follow, has given the mutex back */
 /* The I/O thread's face of the session. */
 void live_io_init(genai_live_session *s);
 void live_io_deinit(genai_live_session *s);
 
-/* live.c: with the mutex held, tells waiters what came. */
+/* live.c: with the mutex held, adds what came and tells those who wait for it. In two halves where it comes often: those who were
+ * told run at once, and need the mutex. */
 void live_publish(genai_live_session *s, inbox *more);
+bool live_deposit(genai_live_session *s, inbox *more); /* with the mutex held; the answer is live_tell's */
+void live_tell(genai_live_session *s, bool listed);    /* without it, on the I/O thread */
 /* With the mutex held: whether genai_live_receive would not wait. */
 bool live_has_news(const genai_live_session *s);
 

@@ -20,19 +20,20 @@ void ready_list_deinit(ready_list *list) {
   uv_mutex_destroy(&list->mutex);
 }
 
-void ready_announce(genai_live_session *s) {
+bool ready_announce(genai_live_session *s) {
   ready_list *list = &s->client->ready;
-  if (!atomic_load(&list->wanted) || s->release_wanted) return;
+  if (!atomic_load(&list->wanted) || s->release_wanted) return false;
   uv_mutex_lock(&list->mutex);
-  if (!s->ready_listed) {
+  bool fresh = !s->ready_listed;
+  if (fresh) {
     s->ready_listed = true;
     s->ready_next = NULL;
     *list->tail = s;
     list->tail = &s->ready_next;
     notify_set(&list->fd, true);
-    uv_cond_signal(&list->cond);
   }
   uv_mutex_unlock(&list->mutex);
+  return fresh;
 }
 
 void ready_withdraw(genai_live_session *s) {
@@ -55,7 +56,7 @@ static void want(genai_client *c) {
   uv_mutex_lock(&c->sessions_mutex);
   for (genai_live_session *s = c->sessions; s; s = s->next) {
     uv_mutex_lock(&s->mutex);
-    if (live_has_news(s)) ready_announce(s);
+    if (live_has_news(s) && ready_announce(s)) uv_cond_signal(&c->ready.cond); /* for another thread that came in between */
     uv_mutex_unlock(&s->mutex);
   }
   uv_mutex_unlock(&c->sessions_mutex);

@@ -44,7 +44,7 @@ static genai_status queue(genai_live_session *s, payload *message, const genai_w
   if (status == GENAI_OK && (s->ended || s->close_wanted)) status = closed(s, error);
   if (status == GENAI_OK) {
     session_list_push(&s->outbox, message);
-    live_post(s);
+    live_post_leaving(s);
   }
   live_leave(s);
   waiter_end(&w);

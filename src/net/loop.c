@@ -54,12 +54,18 @@ static void prepared(uv_prepare_t *prepare) { end_turn(prepare->data); }
 
 /* ---- tasks: a stack that any thread pushes to and the loop takes whole ---- */
 
-void net_loop_post(net_loop *loop, net_task *task) {
-  if (atomic_exchange(&task->queued, true)) return;
+bool net_loop_push(net_loop *loop, net_task *task) {
+  if (atomic_exchange(&task->queued, true)) return false;
   net_task *top = atomic_load_explicit(&loop->posted, memory_order_relaxed);
   do task->next = top;
   while (!atomic_compare_exchange_weak_explicit(&loop->posted, &top, task, memory_order_release, memory_order_relaxed));
-  if (!top) uv_async_send(&loop->wake);
+  return !top;
+}
+
+void net_loop_wake(net_loop *loop) { uv_async_send(&loop->wake); }
+
+void net_loop_post(net_loop *loop, net_task *task) {
+  if (net_loop_push(loop, task)) net_loop_wake(loop);
 }
 
 /* Runs what was posted, oldest first; what these tasks post comes in the next turn. What a task leaves for the end of the turn is

@@ -37,6 +37,9 @@ genai_status net_loop_new(net_loop **loop, genai_error *error);   /* makes and s
  * never from the loop's own thread. */
 void net_loop_free(net_loop *loop);
 void net_loop_post(net_loop *loop, net_task *task);               /* any thread */
+/* The two halves of net_loop_post, for those who hold a lock that the task will want. True: net_loop_wake must follow soon. */
+bool net_loop_push(net_loop *loop, net_task *task);
+void net_loop_wake(net_loop *loop);
 /* Runs before the loop waits again, and behind the task under way if there is one, in the order queued; work queued by such work runs
  * in the same turn. */
 void net_loop_at_turn_end(net_loop *loop, net_turn *turn);
