@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bench/measure.h"
 #include "bench/peer.h"
 #include "genai/live.h"
 
@@ -19,12 +20,6 @@ static genai_error error;
 static void die(const char *what) {
   fprintf(stderr, "bench_client: %s\n", what);
   exit(1);
-}
-
-static double cpu_microseconds(void) {
-  struct rusage r;
-  getrusage(RUSAGE_SELF, &r);
-  return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1e6 + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
 }
 
 static double memory_kilobytes(void) {
@@ -65,39 +60,42 @@ static void close_session(genai_live_session *session) {
   if (genai_live_close(session, NULL, &error) != GENAI_OK) die(error.message);
 }
 
-static double receive_all(long count) {
-  char task[32];
-  snprintf(task, sizeof task, "pour=%ld", count);
-  genai_live_session *session = open_session(task);
-  double before = cpu_microseconds();
+/* ---- the works: what is done in an open session ---- */
+
+static void receive_all(genai_live_session *session, long count) {
   if (receive(session, false) != (unsigned long long)count * PEER_PCM_SIZE) die("audio is missing");
-  double used = cpu_microseconds() - before;
-  genai_live_free(session);
-  return used / (double)count;
 }
 
-static double send_all(long count) {
-  genai_live_session *session = open_session("sink");
-  double before = cpu_microseconds();
+static void send_all(genai_live_session *session, long count) {
   for (long i = 0; i < count; i++) send_chunk(session, CHUNK);
   close_session(session);
-  double used = cpu_microseconds() - before;
-  genai_live_free(session);
-  return used / (double)count;
 }
 
 /* A chunk there, a chunk back, one after the other. */
-static double echo_all(long count) {
-  genai_live_session *session = open_session("talk=1/1-size=1920");
-  double before = cpu_microseconds();
+static void echo_all(genai_live_session *session, long count) {
   for (long i = 0; i < count; i++) {
     send_chunk(session, ECHO_ASK);
     if (receive(session, true) != ECHO_ANSWER) die("an answer is not whole");
   }
   close_session(session);
-  double used = cpu_microseconds() - before;
+}
+
+/* Microseconds of CPU a message. */
+static double measure(const char *task, void (*work)(genai_live_session *session, long count), long count) {
+  genai_live_session *session = open_session(task);
+  double before = measure_cpu_s();
+  work(session, count);
+  double used = measure_cpu_s() - before;
   genai_live_free(session);
-  return used / (double)count;
+  return used * 1e6 / (double)count;
+}
+
+static double figure_of(const char *what, long count) {
+  char pour[32];
+  snprintf(pour, sizeof pour, "pour=%ld", count);
+  if (!strcmp(what, "receive")) return measure(pour, receive_all, count);
+  if (!strcmp(what, "send")) return measure("sink", send_all, count);
+  return measure("talk=1/1-size=1920", echo_all, count);
 }
 
 /* The first session brings the libraries' own memory with it. */
@@ -124,10 +122,7 @@ int main(int argc, char **argv) {
     fflush(stdout);
     genai_live_free(session);
   } else {
-    double figure = !strcmp(argv[1], "receive") ? receive_all(count)
-                    : !strcmp(argv[1], "send")  ? send_all(count)
-                    : !strcmp(argv[1], "echo")  ? echo_all(count)
-                                                : hold(count);
+    double figure = !strcmp(argv[1], "hold") ? hold(count) : figure_of(argv[1], count);
     printf("%.2f\n", figure);
   }
   genai_client_free(client);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/measure.h"
 #include "wire/base64.h"
 #include "wire/reader.h"
 #include "wire/sends.h"
@@ -59,11 +60,6 @@ static void encode(job *j) {
   must(wire_realtime_input_write(&j->out, WIRE_BACKEND_GEMINI, &j->input, &error), &error);
 }
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 /* Nanoseconds of one call, the median of the runs. */
 static double measure(void (*work)(job *j), job *j) {
   double runs[RUNS];
@@ -78,8 +74,7 @@ static double measure(void (*work)(job *j), job *j) {
     for (uint64_t i = 0; i < times; i++) work(j);
     runs[r] = (double)(now_ns() - start) / (double)times;
   }
-  qsort(runs, RUNS, sizeof runs[0], by_value);
-  return runs[RUNS / 2];
+  return measure_median(runs, RUNS);
 }
 
 static void print_rate(const char *what, const char *path, double ns, size_t size) {

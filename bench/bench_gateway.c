@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "bench/gateway.h"
+#include "bench/measure.h"
 #include "cli/histogram.h"
 
 enum { CHUNK = 1280, UP = 20, DOWN = 5, LATENCY_CHUNK = 640, AT_ONCE = 16 };
@@ -38,11 +39,11 @@ static int measure_memory(size_t count) {
   gateway_start(&g, count + 1, 1);
   gateway_open(&g, 1, task, NULL); /* what the first session brings is the client's */
   gateway_until_quiet(&g);
-  double base = resident_kb(), cpu = gateway_cpu_s();
-  uint64_t start = gateway_now_ns();
+  double base = resident_kb(), cpu = measure_cpu_s();
+  uint64_t start = measure_now_ns();
   gateway_open(&g, count, task, NULL);
-  cpu = gateway_cpu_s() - cpu;
-  double wall = (double)(gateway_now_ns() - start) / 1e9;
+  cpu = measure_cpu_s() - cpu;
+  double wall = (double)(measure_now_ns() - start) / 1e9;
   gateway_until_quiet(&g);
   double idle = resident_kb();
   uint64_t before = g.messages;
@@ -66,14 +67,14 @@ static int measure_memory(size_t count) {
 static void send_stamp(genai_live_session *session) {
   static unsigned char pcm[LATENCY_CHUNK];
   genai_error error = {0};
-  uint64_t stamp = gateway_now_ns();
+  uint64_t stamp = measure_now_ns();
   memcpy(pcm, &stamp, sizeof stamp);
   if (genai_live_send_audio(session, pcm, sizeof pcm, 16000, NULL, &error) != GENAI_OK) gateway_die(error.message);
 }
 
 /* The peer's answer holds when it left and how long ours was under way; false: it is another message. */
 static bool take_stamp(genai_live_message *m, histogram *up, histogram *down) {
-  uint64_t came = gateway_now_ns(), times[2];
+  uint64_t came = measure_now_ns(), times[2];
   genai_bytes audio;
   if (!genai_live_message_audio(m, 0, &audio) || audio.size < sizeof times) return false;
   memcpy(times, audio.data, sizeof times);
@@ -117,13 +118,13 @@ static int measure_receive(size_t count, unsigned io_threads, long messages) {
   char task[32];
   snprintf(task, sizeof task, "pour=%ld", messages);
   gateway_start(&g, count, io_threads);
-  double cpu = gateway_cpu_s();
-  uint64_t start = gateway_now_ns();
+  double cpu = measure_cpu_s();
+  uint64_t start = measure_now_ns();
   gateway_open(&g, count, task, NULL);
   while (g.ended < count)
     if (!gateway_next(&g, 60000)) gateway_die("a session stands still");
-  double wall = (double)(gateway_now_ns() - start) / 1e9;
-  cpu = gateway_cpu_s() - cpu;
+  double wall = (double)(measure_now_ns() - start) / 1e9;
+  cpu = measure_cpu_s() - cpu;
   double all = (double)count * (double)messages;
   if (g.bytes != (uint64_t)all * PEER_PCM_SIZE) gateway_die("sound is missing");
   printf("| %zu | %u | %.0f | %.2f | %.2f |\n", count, io_threads, all / wall, cpu / wall, cpu / all * 1e6);

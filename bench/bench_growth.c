@@ -9,18 +9,9 @@
 #include <string.h>
 
 #include "bench/gateway.h"
+#include "bench/measure.h"
 
 enum { RUNS = 5, CHUNK = 3200, REPLAY_MAX = 4 << 20, WIRE_SIZE = CHUNK / 3 * 4 + 4 + 72 };
-
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count) {
-  qsort(values, count, sizeof *values, by_value);
-  return values[count / 2];
-}
 
 static void send_chunk(genai_live_session *session) {
   static char pcm[CHUNK];
@@ -35,11 +26,11 @@ static double receive_one(long messages, double size) {
   char task[48];
   snprintf(task, sizeof task, "pour=%ld size=%.0f", messages, size);
   gateway_start(&g, 1, 1);
-  double cpu = gateway_cpu_s();
+  double cpu = measure_cpu_s();
   gateway_open(&g, 1, task, NULL);
   while (!g.ended)
     if (!gateway_next(&g, 60000)) gateway_die("the session stands still");
-  cpu = gateway_cpu_s() - cpu;
+  cpu = measure_cpu_s() - cpu;
   gateway_end(&g);
   return cpu / (double)messages * 1e6;
 }
@@ -50,7 +41,7 @@ static void grow_size(void) {
     double runs[RUNS], size = kilobytes[i] * 1000;
     long messages = (long)(1e8 / (size + 5000));
     for (int r = 0; r < RUNS; r++) runs[r] = receive_one(messages, size);
-    printf("%g %.2f\n", kilobytes[i], median(runs, RUNS));
+    printf("%g %.2f\n", kilobytes[i], measure_median(runs, RUNS));
     fflush(stdout);
   }
 }
@@ -61,13 +52,13 @@ static void grow_size(void) {
 static double exchange(gateway *g, size_t exchanges) {
   enum { AT_ONCE = 8 };
   uint64_t before = g->messages;
-  double cpu = gateway_cpu_s();
+  double cpu = measure_cpu_s();
   for (size_t i = 1; i <= exchanges; i++) {
     send_chunk(g->sessions[i % g->count]);
     while (g->messages - before < 2 * (i < exchanges ? i > AT_ONCE ? i - AT_ONCE : 0 : i)) /* sound, and a handle */
       if (!gateway_next(g, 60000)) gateway_die("an answer did not come within a minute");
   }
-  return (gateway_cpu_s() - cpu) / (double)exchanges * 1e6;
+  return (measure_cpu_s() - cpu) / (double)exchanges * 1e6;
 }
 
 static void grow_sessions(void) {
@@ -80,7 +71,7 @@ static void grow_sessions(void) {
     gateway_until_quiet(&g);
     exchange(&g, 1000);
     for (int r = 0; r < RUNS; r++) runs[r] = exchange(&g, 4000);
-    printf("%zu %.2f\n", counts[i], median(runs, RUNS));
+    printf("%zu %.2f\n", counts[i], measure_median(runs, RUNS));
     fflush(stdout);
     gateway_end(&g);
   }
@@ -102,16 +93,16 @@ static void grow_replay(void) {
     gateway_open(&g, 1, task, &keep);
     gateway_until_quiet(&g);
     for (int step = 0; step < STEPS; step++) {
-      double cpu = gateway_cpu_s();
+      double cpu = measure_cpu_s();
       uint64_t before = g.messages;
       for (int i = 0; i < PER_STEP; i++) send_chunk(g.sessions[0]);
       while (g.messages == before)
         if (!gateway_next(&g, 60000)) gateway_die("an answer did not come within a minute");
-      runs[step][r] = (gateway_cpu_s() - cpu) / PER_STEP * 1e6;
+      runs[step][r] = (measure_cpu_s() - cpu) / PER_STEP * 1e6;
     }
     gateway_end(&g);
   }
-  for (int step = 0; step < STEPS; step++) printf("%d %.2f\n", (step + 1) * 10, median(runs[step], SAMPLES));
+  for (int step = 0; step < STEPS; step++) printf("%d %.2f\n", (step + 1) * 10, measure_median(runs[step], SAMPLES));
 }
 
 int main(int argc, char **argv) {

@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "bench/peer.h"
 #include "genai/live.h"
 
@@ -35,13 +35,6 @@ static double thread_seconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* Of the whole process. */
-static double cpu_seconds(void) {
-  struct rusage r;
-  getrusage(RUSAGE_SELF, &r);
-  return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
 }
 
 /* ---- the floor: OpenSSL on a blocking socket ---- */
@@ -168,7 +161,7 @@ static double session_receive(genai_client *client, long messages) {
   char task[32];
   snprintf(task, sizeof task, "pour=%ld", messages);
   genai_live_session *session = open_session(client, task);
-  double start = cpu_seconds();
+  double start = measure_cpu_s();
   unsigned long long bytes = 0;
   genai_status status;
   while ((status = genai_live_receive(session, &message, NULL, &error)) == GENAI_OK) {
@@ -176,7 +169,7 @@ static double session_receive(genai_client *client, long messages) {
     for (size_t i = 0; genai_live_message_audio(message, i, &audio); i++) bytes += audio.size;
     genai_live_message_free(message);
   }
-  double used = cpu_seconds() - start;
+  double used = measure_cpu_s() - start;
   if (status != GENAI_CLOSED || bytes != (unsigned long long)messages * PEER_PCM_SIZE) die(error.message);
   genai_live_free(session);
   return used;
@@ -187,32 +180,16 @@ static double session_send(genai_client *client, long messages) {
   genai_error error = {0};
   genai_live_session *session = open_session(client, "sink");
   for (size_t i = 0; i < sizeof pcm; i++) pcm[i] = (char)(i * 37);
-  double start = cpu_seconds();
+  double start = measure_cpu_s();
   for (long i = 0; i < messages; i++)
     if (genai_live_send_audio(session, pcm, sizeof pcm, 16000, NULL, &error) != GENAI_OK) die(error.message);
   if (genai_live_close(session, NULL, &error) != GENAI_OK) die(error.message);
-  double used = cpu_seconds() - start;
+  double used = measure_cpu_s() - start;
   genai_live_free(session);
   return used;
 }
 
 /* ---- idle sessions ---- */
-
-/* Each connection is a descriptor here and one in the peer, which inherits the limit. */
-static void allow_descriptors(long sessions) {
-  enum { OTHERS = 64 };
-  struct rlimit limit;
-  unsigned long long need = (unsigned long long)sessions + OTHERS;
-  if (getrlimit(RLIMIT_NOFILE, &limit)) die("the limit of open files cannot be read");
-  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < need) {
-    fprintf(stderr, "bench_session: %ld sessions need %llu descriptors, but a process may have %llu here. Ask for fewer, or raise "
-            "the hard limit (ulimit -Hn).\n", sessions, need, (unsigned long long)limit.rlim_max);
-    exit(1);
-  }
-  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= need) return;
-  limit.rlim_cur = (rlim_t)need;
-  if (setrlimit(RLIMIT_NOFILE, &limit)) die("the limit of open files cannot be raised");
-}
 
 /* Opens them, some at a time. */
 static genai_live_session **open_many(genai_client *client, const char *task, long count) {
@@ -231,18 +208,8 @@ static genai_live_session **open_many(genai_client *client, const char *task, lo
   return sessions;
 }
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values) {
-  qsort(values, RUNS, sizeof *values, by_value);
-  return values[RUNS / 2];
-}
-
 static void report(const char *what, double *floor, double *session, long messages, double wire_bytes) {
-  double f = median(floor), s = median(session), gigabytes = wire_bytes * (double)messages / 1e9;
+  double f = measure_median(floor, RUNS), s = measure_median(session, RUNS), gigabytes = wire_bytes * (double)messages / 1e9;
   printf("| %s | %.2f | %.2f | %.2f | %.2f |\n", what, f / (double)messages * 1e6, s / (double)messages * 1e6, s / gigabytes, s / f);
   fflush(stdout);
 }
@@ -282,9 +249,9 @@ static void compare_send(const peer *p, genai_client *client, long messages) {
 
 static void compare_beside_idle(peer *p, genai_client *client, long count, long messages) {
   char what[80];
-  double start = cpu_seconds();
+  double start = measure_cpu_s();
   genai_live_session **sessions = open_many(client, "idle", count);
-  double used = cpu_seconds() - start;
+  double used = measure_cpu_s() - start;
   snprintf(what, sizeof what, "receive 11,520 B PCM beside %ld idle sessions (opened in %.2f s of CPU)", count, used);
   compare_receive(p, client, what, messages);
   peer_stop(p); /* ends them all */
@@ -310,7 +277,7 @@ typedef bool (*pace_send)(void *connections, long i);
 static void pace(const char *what, pace_send send, void *connections, long count, long seconds) {
   struct timespec next;
   clock_gettime(CLOCK_MONOTONIC, &next);
-  double from = (double)next.tv_sec + (double)next.tv_nsec / 1e9, start = cpu_seconds();
+  double from = (double)next.tv_sec + (double)next.tv_nsec / 1e9, start = measure_cpu_s();
   long sent = 0, refused = 0;
   for (long slot = 0; slot < seconds * TURNS * SLOTS; slot++) {
     for (long i = slot % SLOTS; i < count; i += SLOTS)
@@ -318,7 +285,7 @@ static void pace(const char *what, pace_send send, void *connections, long count
       else refused++;
     sleep_until(&next, 1000000);
   }
-  double used = cpu_seconds() - start;
+  double used = measure_cpu_s() - start;
   clock_gettime(CLOCK_MONOTONIC, &next);
   double took = (double)next.tv_sec + (double)next.tv_nsec / 1e9 - from;
   printf("| %s | %ld | %.0f | %ld | %.1f | %.2f |\n", what, count, (double)sent / took, refused, 100 * used / took, used / (double)sent * 1e6);
@@ -367,7 +334,7 @@ int main(int argc, char **argv) {
   long amount = argc > 2 + many ? atol(argv[2 + many]) : strcmp(what, "pace") ? 40000 : 10; /* of messages or seconds */
   peer p;
   if (amount < 1 || (many && sessions < 1)) die("a number of messages, seconds or sessions is no number");
-  if (many) allow_descriptors(sessions);
+  if (many) measure_allow_descriptors((size_t)sessions);
   if (peer_start(&p, 1)) return 1;
   genai_client *client = open_client(&p);
   if (!strcmp(what, "pace")) {

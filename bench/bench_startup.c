@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "bench/peer.h"
 #include "cli/histogram.h"
 #include "genai/live.h"
@@ -21,12 +21,6 @@ extern char **environ;
 static void die(const char *what) {
   fprintf(stderr, "bench_startup: %s\n", what);
   exit(1);
-}
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static int child(const char *port, const char *ca_file) {
@@ -40,7 +34,7 @@ static int child(const char *port, const char *ca_file) {
   if (genai_client_new(&client, &options, &error) != GENAI_OK ||
       genai_live_connect(client, &(genai_live_connect_params){.model = "sink"}, &session, NULL, &error) != GENAI_OK)
     die(error.message);
-  uint64_t open = now_ns();
+  uint64_t open = measure_now_ns();
   if (write(STDOUT_FILENO, &open, sizeof open) != sizeof open) die("its time could not be written");
   (void)genai_live_free(session);
   (void)genai_client_free(client);
@@ -59,7 +53,7 @@ static int64_t run(const char *program, const peer *p) {
   if (pipe(ends) || posix_spawn_file_actions_init(&actions)) die("no pipe");
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addclose(&actions, ends[0]);
-  uint64_t start = now_ns();
+  uint64_t start = measure_now_ns();
   if (posix_spawn(&pid, program, &actions, NULL, argv, environ)) die("no process");
   close(ends[1]);
   if (read(ends[0], &open, sizeof open) != sizeof open) die("it had no session");

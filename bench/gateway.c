@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <time.h>
+
+#include "bench/measure.h"
 
 enum { OPENING_MAX = 64, QUIET_MS = 300 };
 
@@ -12,36 +12,12 @@ void gateway_die(const char *what) {
   exit(1);
 }
 
-double gateway_cpu_s(void) {
-  struct rusage r;
-  getrusage(RUSAGE_SELF, &r);
-  return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
-}
-
-uint64_t gateway_now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void raise_limit(size_t sessions) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit)) return;
-  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < sessions + 64) {
-    fprintf(stderr, "bench_gateway: %zu sessions need %zu open files, and this process may have %llu (ulimit -Hn).\n", sessions,
-            sessions + 64, (unsigned long long)limit.rlim_max);
-    exit(1);
-  }
-  if (limit.rlim_cur < sessions + 64) limit.rlim_cur = sessions + 64;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 void gateway_start(gateway *g, size_t count, unsigned io_threads) {
   genai_error error = {0};
   char url[64];
   *g = (gateway){.count = count, .sessions = calloc(count, sizeof *g->sessions),
                  .ends = calloc(count, sizeof *g->ends)};
-  raise_limit(count);
+  measure_allow_descriptors(count);
   if (!g->sessions || !g->ends || peer_start(&g->peer, !getenv("PLAIN"))) gateway_die("the peer could not be started");
   snprintf(url, sizeof url, "%s://127.0.0.1:%d", g->peer.tls ? "https" : "http", g->peer.port);
   const genai_client_options options = {.api_key = "bench", .base_url = url, .ca_file = g->peer.tls ? g->peer.ca_file : NULL,
@@ -104,4 +80,3 @@ void gateway_open(gateway *g, size_t count, const char *model, const genai_live_
 void gateway_until_quiet(gateway *g) {
   while (gateway_next(g, QUIET_MS)) continue;
 }
-

@@ -24,7 +24,5 @@ void gateway_until_quiet(gateway *g);
 void gateway_end(gateway *g);
 
 void gateway_die(const char *what);
-double gateway_cpu_s(void); /* of this process */
-uint64_t gateway_now_ns(void);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/measure.h"
 #include "bench/peer.h"
 #include "bench/peer_link.h"
 
@@ -17,12 +17,6 @@ typedef struct frames {
   unsigned char *data;
   size_t used, taken; /* of data; of it, given out */
 } frames;
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t); /* one clock for all processes of the machine */
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* The next frame, still masked; NULL when there is none any more, or one is larger than 64 KB. */
 static unsigned char *next_frame(frames *f, size_t *header, size_t *size) {
@@ -101,10 +95,10 @@ static void stamp(frames *f) {
   char *message = peer_audio_message(STAMP_PCM, &message_size), *data = strstr(message, "\"data\": \"") + 9;
   for (unsigned char *at; (at = next_frame(f, &header, &size)) && (at[0] & 15) != 8;) {
     if ((at[0] & 15) > 2) continue;
-    uint64_t times[3] = {now_ns()}; /* read before anything is done with the message */
+    uint64_t times[3] = {measure_now_ns()}; /* read before anything is done with the message */
     times[1] = times[0] - stamp_of(at, header, size);
     unsigned char letters[33];
-    times[0] = now_ns();
+    times[0] = measure_now_ns();
     EVP_EncodeBlock(letters, (unsigned char *)times, sizeof times);
     memcpy(data, letters, 32);
     if (put_message(f->link, 2, message, message_size)) break;

@@ -17,6 +17,17 @@ static void log_line(void *user, const char *line) {
   say("emulator: %s", line);
 }
 
+static bool tell(int fd, const char *text, size_t size) {
+  while (size > 0) {
+    ssize_t put = write(fd, text, size);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    text += put;
+    size -= (size_t)put;
+  }
+  return true;
+}
+
 /* The library wants a file of trusted certificates. */
 static genai_status write_ca(local_service *l, const char *pem, genai_error *error) {
   const char *folder = getenv("TMPDIR");
@@ -28,10 +39,9 @@ static genai_status write_ca(local_service *l, const char *pem, genai_error *err
     l->ca_file[0] = '\0';
     return status;
   }
-  size_t left = strlen(pem);
-  for (ssize_t put; left > 0 && (put = write(fd, pem, left)) > 0; pem += put) left -= (size_t)put;
+  bool whole = tell(fd, pem, strlen(pem));
   int code = errno;
-  if (close(fd) == 0 && left == 0) return GENAI_OK;
+  if (close(fd) == 0 && whole) return GENAI_OK;
   return error_set(error, GENAI_ERROR_SYSTEM, "%s could not be written: %s.", l->ca_file, strerror(code));
 }
 
@@ -46,17 +56,6 @@ genai_status local_service_start(local_service *l, bool fast, bool verbose, gena
 /* ---- in a process of its own ---- */
 
 enum { TOLD_MAX = 64 << 10 };
-
-static bool tell(int fd, const char *text, size_t size) {
-  while (size > 0) {
-    ssize_t put = write(fd, text, size);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return false;
-    text += put;
-    size -= (size_t)put;
-  }
-  return true;
-}
 
 /* The child: tells its URL and its certificate, each with a NUL behind it, or a sentence after an empty URL, and serves until the
  * other end of `life` is gone. A signal from the terminal is the parent's business. */

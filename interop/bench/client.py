@@ -30,30 +30,43 @@ def chunk(size):
     return types.Blob(data=bytes(i * 37 % 256 for i in range(size)), mime_type="audio/pcm;rate=16000")
 
 
-async def receive():
-    async with connect(f"pour={count}") as session:
-        before, got = time.process_time(), 0
-        while got < count * PCM:
-            got += audio_bytes(await session._receive())  # receive() ends with the turn, and here there is none
+async def timed(model, work):
+    async with connect(model) as session:
+        before = time.process_time()
+        await work(session)
         return (time.process_time() - before) * 1e6 / count
 
 
-async def send():
-    async with connect("sink") as session:
-        before, pcm = time.process_time(), chunk(CHUNK)
-        for _ in range(count):
-            await session.send_realtime_input(audio=pcm)
-        return (time.process_time() - before) * 1e6 / count
+async def receive_all(session):
+    got = 0
+    while got < count * PCM:
+        got += audio_bytes(await session._receive())  # receive() ends with the turn, and here there is none
 
 
-async def echo():
-    async with connect("talk=1/1-size=1920") as session:
-        before, pcm = time.process_time(), chunk(ASK)
-        for _ in range(count):
-            await session.send_realtime_input(audio=pcm)
-            if audio_bytes(await session._receive()) != ANSWER:
-                sys.exit("client.py: an answer is not whole")
-        return (time.process_time() - before) * 1e6 / count
+async def send_all(session):
+    pcm = chunk(CHUNK)
+    for _ in range(count):
+        await session.send_realtime_input(audio=pcm)
+
+
+async def echo_all(session):
+    pcm = chunk(ASK)
+    for _ in range(count):
+        await session.send_realtime_input(audio=pcm)
+        if audio_bytes(await session._receive()) != ANSWER:
+            sys.exit("client.py: an answer is not whole")
+
+
+def receive():
+    return timed(f"pour={count}", receive_all)
+
+
+def send():
+    return timed("sink", send_all)
+
+
+def echo():
+    return timed("talk=1/1-size=1920", echo_all)
 
 
 def memory():

@@ -381,16 +381,19 @@ static void run(net_task *task) {
     release(s);
 }
 
-void live_post_leaving(genai_live_session *s) {
-  if (s->posted) return;
+/* True: the loop is to be woken for it. */
+static bool push(genai_live_session *s) {
+  if (s->posted) return false;
   s->posted = true;
-  s->wake_owed = net_loop_push(s->thread->loop, &s->task);
+  return net_loop_push(s->thread->loop, &s->task);
+}
+
+void live_post_leaving(genai_live_session *s) {
+  if (push(s)) s->wake_owed = true;
 }
 
 void live_post(genai_live_session *s) {
-  if (s->posted) return;
-  s->posted = true;
-  net_loop_post(s->thread->loop, &s->task);
+  if (push(s)) net_loop_wake(s->thread->loop);
 }
 
 void live_io_init(genai_live_session *s) {
